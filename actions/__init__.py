@@ -1,0 +1,1 @@
+"""Act: durable operations, deployments and the policies that start them."""

@@ -1,0 +1,1 @@
+"""Deployments: services, revisions, strategies, instances and traffic."""

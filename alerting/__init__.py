@@ -1,0 +1,1 @@
+"""Notice and tell: rules, alerts, incidents and notifications."""

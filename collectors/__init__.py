@@ -1,0 +1,1 @@
+"""Look: plugins that bring samples in."""

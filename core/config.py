@@ -1,0 +1,118 @@
+"""Typed configuration sections, and their mistakes with file, line, column, path and remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.duration import format_duration, parse_duration
+from core.errors import ConfigError, Problem, UserError
+from core.yaml_file import Document, Path_
+
+
+class Section(BaseModel):
+    """A part of a config file: unknown keys are refused, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_duration(value)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+    if isinstance(value, bool | int | float) and value != 0:
+        raise ValueError(f"{value!r} has no unit; write a duration such as 30s, 5m or 1h30m")
+    return value
+
+
+Duration = Annotated[
+    float, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str, when_used="json")
+]
+"""Seconds; in a file, a duration as Prometheus writes it."""
+
+
+def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> SectionT:
+    """Return the document's data (or the part at `path`) as `model`.
+
+    Raises: ConfigError: every mistake in it, in the order of the file.
+    """
+    data: Any = document.data
+    for part in path:
+        data = data[part]
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [_problem(document, model, path, details) for details in error.errors(include_url=False)]
+        unique = dict.fromkeys(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        raise ConfigError(list(unique)) from None
+
+
+def _problem(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Problem:
+    location = _strip_variants(document, path, tuple(details["loc"]))
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return document.problem(path + location, _unknown_key(model, location), key=True)
+    if kind == "missing":
+        return document.problem(path + location, "is required; add it")
+    if kind == "value_error":
+        return document.problem(path + location, details["msg"].removeprefix("Value error, "))
+    value = details.get("input")
+    shown = f" (it is {value!r})" if isinstance(value, str | int | float | bool) and len(repr(value)) <= 80 else ""
+    message = details["msg"].replace("Input should", "should")
+    return document.problem(path + location, message[0].lower() + message[1:] + shown)
+
+
+def _strip_variants(document: Document, path: Path_, location: Path_) -> Path_:
+    """Drop the names of union members, which pydantic puts into a location but which no file contains."""
+    kept: Path_ = ()
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        if (*path, *kept, part) in document.values or (last and "[" not in str(part) and "-" not in str(part)):
+            kept = (*kept, part)
+    return kept
+
+
+def _unknown_key(model: type[BaseModel], location: Path_) -> str:
+    parents = _models_at([model], location[:-1])
+    known = sorted({field.alias or name for parent in parents for name, field in parent.model_fields.items()})
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    if near:
+        return f"unknown key; did you mean {near[0]!r}?"
+    return f"unknown key; known here: {', '.join(known)}" if known else "unknown key; remove it"
+
+
+def _models_at(types: Sequence[Any], location: Path_) -> list[type[BaseModel]]:
+    """Return the models that a value at `location` could be of, following fields, lists, mappings and unions."""
+    found = [kind for kind in _expand(types) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    if not location:
+        return found
+    inner: list[Any] = []
+    for kind in _expand(types):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            inner += [f.annotation for name, f in kind.model_fields.items() if location[0] in (name, f.alias)]
+        elif get_args(kind):
+            inner.append(get_args(kind)[-1 if get_origin(kind) is dict else 0])
+    return _models_at(inner, location[1:])
+
+
+def _expand(types: Sequence[Any]) -> list[Any]:
+    flat: list[Any] = []
+    for kind in types:
+        origin = get_origin(kind)
+        if origin is Annotated:
+            flat += _expand([get_args(kind)[0]])
+        elif origin in (Union, UnionType):
+            flat += _expand(get_args(kind))
+        else:
+            flat.append(kind)
+    return flat

@@ -1,0 +1,1 @@
+"""The state database: one SQLite file, one writer that groups commits, numbered migrations."""

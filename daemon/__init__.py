@@ -1,0 +1,1 @@
+"""Puts it together: configuration, lifecycle, command line, HTTP API and console."""

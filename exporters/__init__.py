@@ -1,0 +1,1 @@
+"""Everything known, in the formats that other tools read."""

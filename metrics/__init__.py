@@ -1,0 +1,1 @@
+"""Remember and ask: labels, frames, exposition parsing, the store and PromQL."""
