@@ -1,0 +1,1 @@
+"""Running copies of a revision: what starts, finds and stops them."""
