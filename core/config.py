@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
 from core.duration import format_duration, parse_duration
@@ -24,13 +24,14 @@ class Section(BaseModel):
 SectionT = TypeVar("SectionT", bound=BaseModel)
 
 
-def _duration(value: object) -> object:
+def _duration(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str):
         try:
             return parse_duration(value)
         except UserError as error:
             raise ValueError(str(error)) from None
-    if isinstance(value, bool | int | float) and value != 0:
+    from_file = bool(info.context)
+    if from_file and isinstance(value, bool | int | float) and value != 0:
         raise ValueError(f"{value!r} has no unit; write a duration such as 30s, 5m or 1h30m")
     return value
 
@@ -50,7 +51,7 @@ def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> 
     for part in path:
         data = data[part]
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context={"file": document.file})
     except ValidationError as error:
         problems = [_problem(document, model, path, details) for details in error.errors(include_url=False)]
         unique = dict.fromkeys(sorted(problems, key=lambda problem: (problem.line, problem.column)))
@@ -58,8 +59,9 @@ def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> 
 
 
 def _problem(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Problem:
-    location = _strip_variants(document, path, tuple(details["loc"]))
     kind = details["type"]
+    absent = kind in ("missing", "extra_forbidden")
+    location = _strip_variants(document, path, tuple(details["loc"]), keep_last=absent)
     if kind == "extra_forbidden":
         return document.problem(path + location, _unknown_key(model, location), key=True)
     if kind == "missing":
@@ -72,12 +74,11 @@ def _problem(document: Document, model: type[BaseModel], path: Path_, details: E
     return document.problem(path + location, message[0].lower() + message[1:] + shown)
 
 
-def _strip_variants(document: Document, path: Path_, location: Path_) -> Path_:
+def _strip_variants(document: Document, path: Path_, location: Path_, *, keep_last: bool) -> Path_:
     """Drop the names of union members, which pydantic puts into a location but which no file contains."""
     kept: Path_ = ()
     for index, part in enumerate(location):
-        last = index == len(location) - 1
-        if (*path, *kept, part) in document.values or (last and "[" not in str(part) and "-" not in str(part)):
+        if (*path, *kept, part) in document.values or (keep_last and index == len(location) - 1):
             kept = (*kept, part)
     return kept
 

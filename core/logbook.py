@@ -161,8 +161,9 @@ def find_faults(connection: Connection) -> Iterator[Fault]:
     expected_number, expected_previous = 1, GENESIS
     for number, time, kind, subject, actor, body, previous, stored in connection.execute(text(query)):
         if number > expected_number:
-            gone = f"{expected_number}" if number == expected_number + 1 else f"{expected_number} to {number - 1}"
-            yield Fault(expected_number, f"removed: entry {gone} is missing")
+            only = number == expected_number + 1
+            gone = f"entry {expected_number} is" if only else f"entries {expected_number} to {number - 1} are"
+            yield Fault(expected_number, f"removed: {gone} missing")
         elif previous != expected_previous:
             yield Fault(number, "inserted or out of order: it does not follow from the entry before")
         if _digest(number, time, kind, subject, actor, body, previous) != stored:

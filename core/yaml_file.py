@@ -22,6 +22,9 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 
+_KINDS = frozenset({"str", "bool", "null", "int", "float", "map", "seq", "merge"})
+"""The tags of plain data; a tag that would make anything else is a mistake."""
+
 Key = str | int
 Path_ = tuple[Key, ...]
 
@@ -37,7 +40,8 @@ for _tag, _pattern, _first in (
     ("int", r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+", "-+0123456789"),
     (
         "float",
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         "-+.0123456789",
     ),
     ("merge", r"<<", "<"),
@@ -171,6 +175,9 @@ class _Walker:
             mark = node.start_mark
             raise ConfigError([Problem(self._document.file, mark.line + 1, mark.column + 1, dotted(path), message)])
         self._document.values[path] = Mark(node.start_mark.line + 1, node.start_mark.column + 1)
+        kind = node.tag.rpartition(":")[2]
+        if kind not in _KINDS:
+            self._mistake(self._document.values[path], path, f"tag {node.tag!r} is not supported; remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -216,8 +223,6 @@ class _Walker:
                 return self._constructor.construct_object(node)
             except ValueError:
                 return node.value
-        if kind not in ("str", "timestamp", "value", "!"):
-            self._mistake(self._document.values[path], path, f"tag {node.tag!r} is not supported; remove it")
         return node.value
 
     def _mistake(self, mark: Mark, path: Path_, message: str) -> None:

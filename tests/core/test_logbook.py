@@ -1,0 +1,103 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from core.db.database import Database
+from core.db.migration import migrate
+from core.logbook import MIGRATIONS, Fault, Logbook, find_faults
+from core.tasks import Tasks
+from tests.fakes.clock import FakeClock
+
+_CHANGED = "changed: its content does not match its hash"
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    clock = FakeClock()
+    tasks = Tasks(clock)
+    database = Database(tmp_path / "state.db", MIGRATIONS, clock=clock, tasks=tasks)
+    await database.start()
+    yield database
+    await database.stop()
+    await tasks.stop()
+
+
+@pytest.fixture
+def logbook(database: Database) -> Logbook:
+    return Logbook(database, FakeClock())
+
+
+async def _fill(logbook: Logbook, count: int) -> None:
+    for index in range(count):
+        await logbook.append("alert.firing", f"alert/{index % 2}", {"index": index})
+
+
+async def test_entries_are_read_back_in_order(logbook: Logbook) -> None:
+    await _fill(logbook, 5)
+    await logbook.append("operation.started", "operation/x", {"ä": "ö"}, actor="mia")
+    assert [entry.number for entry in await logbook.read()] == [1, 2, 3, 4, 5, 6]
+    assert [entry.number for entry in await logbook.read(after=4, limit=1)] == [5]
+    assert [entry.number for entry in await logbook.read(limit=2, newest=True)] == [5, 6]
+    assert [entry.number for entry in await logbook.read(subject="alert/1")] == [2, 4]
+    assert [entry.actor for entry in await logbook.read(kind="operation.")] == ["mia"]
+    assert await logbook.read(kind="alert") == []
+    assert await logbook.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE logbook_entry SET data = '{}' WHERE number = 3", Fault(3, _CHANGED)),
+        ("UPDATE logbook_entry SET time = time + 1 WHERE number = 1", Fault(1, _CHANGED)),
+        ("DELETE FROM logbook_entry WHERE number = 3", Fault(3, "removed: entry 3 is missing")),
+        ("DELETE FROM logbook_entry WHERE number IN (2, 3)", Fault(2, "removed: entries 2 to 3 are missing")),
+        ("DELETE FROM logbook_entry WHERE number = 5", Fault(5, "removed: the last entry was 5, the end is missing")),
+        ("DELETE FROM logbook_entry", Fault(1, "removed: the last entry was 5, the end is missing")),
+        (
+            "INSERT INTO logbook_entry SELECT 6, time, kind, subject, actor, data, hash, hash"
+            " FROM logbook_entry WHERE number = 5",
+            Fault(6, _CHANGED),
+        ),
+    ],
+)  # fmt: skip
+async def test_tampering_is_found_and_named(database: Database, logbook: Logbook, statement: str, fault: Fault) -> None:
+    await _fill(logbook, 5)
+    await database.write(lambda connection: connection.execute(text(statement)) and None)
+    assert (await logbook.verify())[0] == fault
+
+
+async def test_forged_entry_that_fits_its_own_hash_is_found(database: Database, logbook: Logbook) -> None:
+    await _fill(logbook, 3)
+    entry = (await logbook.read())[1]
+    await _fill(logbook, 1)
+    forged = {"previous": "f" * 64, "number": entry.number}
+    await database.write(
+        lambda c: (
+            c.execute(text("UPDATE logbook_entry SET previous = :previous WHERE number = :number"), forged) and None
+        )
+    )
+    assert Fault(2, "inserted or out of order: it does not follow from the entry before") in await logbook.verify()
+
+
+def test_any_single_changed_field_is_found() -> None:
+    engine = create_engine("sqlite://")
+    columns = ("time", "kind", "subject", "actor", "data", "previous", "hash")
+    for column in columns:
+        for number in (1, 2, 3):
+            with engine.begin() as connection:
+                connection.execute(text("DROP TABLE IF EXISTS schema_migration"))
+                connection.execute(text("DROP TABLE IF EXISTS logbook_entry"))
+                connection.execute(text("DROP TABLE IF EXISTS logbook_head"))
+                migrate(connection, MIGRATIONS)
+                logbook = Logbook.__new__(Logbook)
+                logbook._clock = FakeClock()
+                for index in range(3):
+                    logbook.appending("k", "s", {"index": index})(connection)
+                assert list(find_faults(connection)) == []
+                connection.execute(
+                    text(f"UPDATE logbook_entry SET {column} = '0' WHERE number = :number"), {"number": number}
+                )
+                assert any(fault.number in (number, number + 1) for fault in find_faults(connection))
+    engine.dispose()
