@@ -32,7 +32,13 @@ class InstanceSpec:
 
 @dataclass(frozen=True, slots=True)
 class InstanceState:
-    """What was seen of an instance; `started_at` is in Unix seconds."""
+    """What was seen of an instance.
+
+    Attributes:
+        started_at: in Unix seconds.
+        alive: false for what `find` reports of an instance whose own process is gone while processes that it started
+            are left; `ensure_stopped` ends those.
+    """
 
     id: str
     pid: int
@@ -62,4 +68,7 @@ class Runtime(Protocol):
         """
 
     async def find(self, prefix: str) -> list[InstanceState]:
-        """Return all live instances whose id starts with `prefix`, sorted by id, orphans of a crash included."""
+        """Return all live instances whose id starts with `prefix`, sorted by id, orphans of a crash included.
+
+        What is left of dead ones comes along, with `alive` false.
+        """
