@@ -1,0 +1,1 @@
+"""Speed, measured beside the real peer in the same run; one command each. Results: README.md here."""
