@@ -16,7 +16,15 @@ ENTRY_POINT_GROUP = "watchkeeper.collectors"
 
 
 class CollectError(TransientError):
-    """A source gave no usable answer; the message says why, in one line."""
+    """A source gave no usable answer; the message says why, in one line.
+
+    `reason` says it in a word that many failures share, for counting: `connection`, `timeout`, `status`, `parse`,
+    `limit`, `query`, `error`.
+    """
+
+    def __init__(self, message: str, *, reason: str = "error") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)

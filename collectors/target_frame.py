@@ -1,0 +1,153 @@
+"""Makes a Frame of what a collector gave: target labels on every series, and the report about the collection itself.
+
+Labels are worked out once per layout; the steady collection only copies values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.collector import Readings
+from metrics.frame import Family, FloatArray, Frame, Layout, MetricType, TimeArray
+from metrics.label import METRIC_NAME, Labels, labels_of
+
+EXPORTED_PREFIX = "exported_"
+"""Goes before a label of the target that the target labels push aside, as in Prometheus."""
+
+REPORT_FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family("up", MetricType.GAUGE, "1 when the last collection of the target succeeded, 0 when it failed."),
+        Family("scrape_duration_seconds", MetricType.GAUGE, "How long the last collection of the target took."),
+        Family("scrape_samples_scraped", MetricType.GAUGE, "Samples that the target gave."),
+        Family("scrape_samples_post_metric_relabeling", MetricType.GAUGE, "Samples that were kept."),
+        Family("scrape_series_added", MetricType.GAUGE, "Series that the collection before did not have."),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """A layout with target labels and report series, and how its values come from those of the readings."""
+
+    readings_layout: Layout
+    layout: Layout
+    kept: NDArray[np.intp] | None
+    families_from: Mapping[str, Family]
+    families: Mapping[str, Family]
+
+    @property
+    def sample_count(self) -> int:
+        return len(self.layout) - len(REPORT_FAMILIES)
+
+
+class TargetFrames:
+    """Makes the frames of one source, and remembers the layout of the last one.
+
+    Args:
+        honor_labels: where a series has a label of the same name as a target label, whether the series' own wins
+            (else it is renamed to `exported_<name>`).
+    """
+
+    def __init__(self, source: str, target_labels: Mapping[str, str], *, honor_labels: bool) -> None:
+        self._source = source
+        self._target = labels_of(target_labels)
+        self._honor_labels = honor_labels
+        self._report = tuple(labels_of(((METRIC_NAME, name), *self._target)) for name in REPORT_FAMILIES)
+        self._failed_layout = Layout(self._report)
+        self._merged: _Merged | None = None
+        self._before: frozenset[Labels] | Layout = frozenset()
+
+    def knows(self, readings: Readings) -> bool:
+        """Tell whether `success` will be quick, because the layout is that of the last frame."""
+        return self._merged is not None and self._merged.readings_layout is readings.layout
+
+    def prepare(self, readings: Readings) -> None:
+        """Work out labels for a new layout; may run in a thread (1 to 3 µs a series)."""
+        self._merge(readings)
+
+    def success(self, readings: Readings, timestamp_ms: int, duration_seconds: float) -> Frame:
+        """Return the frame of a collection that succeeded."""
+        merged = self._merge(readings)
+        added = self._count_added(merged)
+        count = merged.sample_count
+        values: FloatArray = np.empty(len(merged.layout), dtype=np.float64)
+        values[:count] = _take(readings.values, merged.kept)
+        values[count:] = (1.0, duration_seconds, len(readings.layout), count, added)
+        times: TimeArray | None = None
+        if readings.timestamps_ms is not None:
+            times = np.full(len(merged.layout), timestamp_ms, dtype=np.int64)
+            times[:count] = readings.timestamps_ms if merged.kept is None else readings.timestamps_ms[merged.kept]
+        return Frame(self._source, timestamp_ms, merged.layout, values, times, merged.families)
+
+    def failure(self, timestamp_ms: int, duration_seconds: float) -> Frame:
+        """Return the frame of a collection that failed: the report alone, with `up` 0."""
+        self._before = frozenset()
+        values: FloatArray = np.array([0.0, duration_seconds, 0.0, 0.0, 0.0], dtype=np.float64)
+        return Frame(self._source, timestamp_ms, self._failed_layout, values, None, REPORT_FAMILIES)
+
+    def _count_added(self, merged: _Merged) -> int:
+        before, self._before = self._before, merged.layout
+        if before is merged.layout:
+            return 0
+        known = before if isinstance(before, frozenset) else frozenset(before.series)
+        return sum(series not in known for series in merged.layout.series[: merged.sample_count])
+
+    def _merge(self, readings: Readings) -> _Merged:
+        merged = self._merged
+        if merged is None or merged.readings_layout is not readings.layout:
+            merged = self._new_layout(readings, merged)
+        elif merged.families_from is not readings.families:
+            families = {**readings.families, **REPORT_FAMILIES}
+            merged = _Merged(merged.readings_layout, merged.layout, merged.kept, readings.families, families)
+        self._merged = merged
+        return merged
+
+    def _new_layout(self, readings: Readings, before: _Merged | None) -> _Merged:
+        """Merge labels anew, taking what the layout before already had."""
+        known: dict[Labels, Labels] = {}
+        if before is not None and before.kept is None:
+            known = dict(zip(before.readings_layout.series, before.layout.series, strict=False))
+        # The report's series come first here, so that a target cannot replace them by its own `up`.
+        positions: dict[Labels, int] = dict.fromkeys(self._report, -1)
+        for position, series in enumerate(readings.layout.series):
+            positions.setdefault(known.get(series) or self._with_target(series), position)
+        series_list = list(positions)[len(self._report) :]
+        kept: NDArray[np.intp] | None = None
+        if len(series_list) != len(readings.layout):
+            kept = np.array(list(positions.values())[len(self._report) :], dtype=np.intp)
+        layout = Layout((*series_list, *self._report))
+        return _Merged(readings.layout, layout, kept, readings.families, {**readings.families, **REPORT_FAMILIES})
+
+    def _with_target(self, series: Labels) -> Labels:
+        names = {name for name, _ in series}
+        if names.isdisjoint(name for name, _ in self._target):
+            return tuple(sorted((*series, *self._target)))
+        if self._honor_labels:
+            return labels_of((*series, *(pair for pair in self._target if pair[0] not in names)))
+        return _push_aside(series, self._target)
+
+
+def _push_aside(series: Labels, target: Labels) -> Labels:
+    """Return the labels with those of the target; what had the same name is renamed, shortest name first."""
+    taken = dict(target)
+    conflicting = [pair for pair in series if pair[0] in taken]
+    labels = {name: value for name, value in series if name not in taken} | taken
+    for name, value in _by_length(conflicting):
+        new_name = EXPORTED_PREFIX + name
+        while new_name in labels:
+            new_name = EXPORTED_PREFIX + new_name
+        labels[new_name] = value
+    return labels_of(labels)
+
+
+def _by_length(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(pairs, key=lambda pair: len(pair[0]))
+
+
+def _take(values: FloatArray, kept: NDArray[np.intp] | None) -> FloatArray:
+    return values if kept is None else values[kept]
