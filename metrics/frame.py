@@ -20,6 +20,9 @@ STALE_BITS = np.uint64(0x7FF0000000000002)
 STALE = np.array([STALE_BITS], dtype=np.uint64).view(np.float64)[0]
 """The staleness marker as a float64. Copy it only inside numpy arrays: a Python float may lose its payload."""
 
+NO_TIMESTAMP = np.iinfo(np.int64).min
+"""Stands in `timestamps_ms` for a sample without a time of its own; it takes that of its frame."""
+
 
 def is_stale(values: FloatArray) -> NDArray[np.bool_]:
     """Return where `values` hold the staleness marker; same shape. An ordinary NaN is a value, not a marker."""
@@ -73,7 +76,8 @@ class Frame:
         timestamp_ms: when it was collected, Unix milliseconds.
         layout: its series, with the source's target labels.
         values: shape (len(layout),).
-        timestamps_ms: shape (len(layout),), where samples brought their own times; None where all have `timestamp_ms`.
+        timestamps_ms: shape (len(layout),), where samples brought their own times, NO_TIMESTAMP for those that did not;
+            None where all have `timestamp_ms`.
         families: by metric family name.
     """
 

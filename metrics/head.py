@@ -1,0 +1,264 @@
+"""The head: the samples of the last hours, in memory.
+
+Per source one matrix of times x columns (see metrics/matrix.py); a frame with the layout of the one before is
+appended as one row copy. Nothing here touches a disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter as Tally
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from metrics.frame import Frame
+from metrics.index import Index
+from metrics.label import METRIC_NAME, Labels, label_value
+from metrics.matrix import Columns
+from metrics.own_time import OwnTimeSeries, Reject
+from metrics.source import Source, as_columns
+from metrics.storage import Block, Matcher, is_missing
+
+_OWN_TIME = -1
+"""Stands where a column would, for a series that brings its own timestamps."""
+
+_PLAN_ROOM = 1_000_000
+"""How many series all remembered selections together may name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """What a selection found in one source."""
+
+    source: Source
+    columns: Columns
+    series: Sequence[Labels]
+    own: Sequence[OwnTimeSeries]
+
+
+class Head:
+    """Samples in memory; implements metrics.storage.Storage.
+
+    Everything may be called from any thread.
+
+    Args:
+        retention_seconds: how far back `trim` keeps samples.
+        registry: gets the store's own metrics.
+        max_series: further series are refused, and counted.
+    """
+
+    def __init__(
+        self,
+        retention_seconds: float = 21_600.0,
+        registry: CollectorRegistry | None = None,
+        *,
+        max_series: int = 2_000_000,
+    ) -> None:
+        self._retention_ms = round(retention_seconds * 1000)
+        self._max_series = max_series
+        self._index = Index()
+        self._sources: dict[str, Source] = {}
+        self._source_numbers: dict[Source, int] = {}
+        self._next_source = 0
+        self._by_number: dict[int, Source] = {}
+        self._places: NDArray[np.int64] = np.empty((16, 2), dtype=np.int64)
+        self._plans: dict[tuple[Matcher, ...], tuple[int, list[_Part]]] = {}
+        self._planned = 0
+        self._lock = threading.Lock()
+        self._measure(registry)
+
+    @property
+    def series_count(self) -> int:
+        """How many series have samples."""
+        return len(self._index)
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples are held, staleness markers among them."""
+        with self._lock:
+            return sum(source.samples for source in self._sources.values())
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory of the samples, without that of the labels."""
+        with self._lock:
+            return sum(source.size_bytes for source in self._sources.values())
+
+    def append(self, frame: Frame) -> None:
+        """Take in a frame.
+
+        Series of the source that are no longer there get the staleness marker. A frame that is not newer than the one
+        before, samples with own times that are out of order, and series beyond the limit are refused and counted.
+        """
+        rejected: Tally[Reject] = Tally()
+        with self._lock:
+            source = self._sources.get(frame.source) or self._new_source(frame.source)
+            taken = source.append(frame, rejected, self._retention_ms)
+        self._appended.inc(taken)
+        for reason, count in rejected.items():
+            self._rejected[reason].inc(count)
+
+    def end_source(self, source: str, timestamp_ms: int) -> None:
+        """Mark all live series of a source as ended."""
+        with self._lock:
+            if source in self._sources:
+                self._sources[source].end(timestamp_ms)
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
+        """Return all samples with start_ms <= time <= end_ms of the series that satisfy every matcher.
+
+        One block for each source that has any, and one for each set of own timestamps.
+        """
+        with self._lock:
+            blocks: list[Block] = []
+            for part in self._plan(tuple(matchers)):
+                shared = part.source.block_of(part.columns, part.series, start_ms, end_ms) if part.series else None
+                if part.own:
+                    blocks += _with_own_time(shared, part.own, start_ms, end_ms)
+                elif shared is not None:
+                    blocks.append(shared)
+            return blocks
+
+    def metric_names(self) -> set[str]:
+        """Return the names of all metrics."""
+        with self._lock:
+            return set(self._index.label_values(METRIC_NAME))
+
+    def label_names(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
+        """Return, sorted, the names of the labels of matching series with samples in the time range."""
+        return sorted({name for labels in self._series_in(matchers, start_ms, end_ms) for name, _ in labels})
+
+    def label_values(self, name: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
+        """Return, sorted, the values of a label of matching series with samples in the time range."""
+        values = {label_value(labels, name) for labels in self._series_in(matchers, start_ms, end_ms)}
+        return sorted(values - {""})
+
+    def trim(self, now_ms: int) -> None:
+        """Forget what is older than the retention, and series that have no samples left."""
+        with self._lock:
+            gone: list[int] = []
+            for source in list(self._sources.values()):
+                dead, moved = source.trim(now_ms - self._retention_ms)
+                gone += dead
+                if moved:
+                    self._place_again(source)
+                if source.empty:
+                    self._remove_source(source)
+            if not gone:
+                return
+            self._index.remove(gone)
+            self._forget_plans()
+            for source in self._sources.values():
+                source.forget_mapping()
+
+    def _measure(self, registry: CollectorRegistry | None) -> None:
+        series = Gauge("watchkeeper_store_series", "Series that have samples in memory.", registry=registry)
+        series.set_function(lambda: self.series_count)
+        samples = Gauge("watchkeeper_store_samples", "Samples in memory.", registry=registry)
+        samples.set_function(lambda: self.sample_count)
+        size = Gauge("watchkeeper_store_bytes", "Memory of the samples, without labels.", registry=registry)
+        size.set_function(lambda: self.size_bytes)
+        self._appended = Counter("watchkeeper_store_samples_appended_total", "Samples taken in.", registry=registry)
+        rejected = Counter(
+            "watchkeeper_store_samples_rejected_total", "Samples refused, by reason.", ["reason"], registry=registry
+        )
+        self._rejected = {reason: rejected.labels(reason.value) for reason in Reject}
+
+    def _new_source(self, name: str) -> Source:
+        source = Source(name, self._enter)
+        self._sources[name] = self._by_number[self._next_source] = source
+        self._source_numbers[source] = self._next_source
+        self._next_source += 1
+        return source
+
+    def _remove_source(self, source: Source) -> None:
+        del self._sources[source.name], self._by_number[self._source_numbers.pop(source)]
+
+    def _enter(self, source: Source, labels: Labels, column: int) -> int | None:
+        if len(self._index) >= self._max_series:
+            return None
+        number = self._index.add(labels)
+        if number == len(self._places):
+            self._places = np.concatenate([self._places, np.empty_like(self._places)])
+        self._places[number] = self._source_numbers[source], column
+        return number
+
+    def _place_again(self, source: Source) -> None:
+        numbers = source.numbers
+        self._places[numbers, 1] = np.arange(len(numbers))
+        self._forget_plans()
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._planned = 0
+
+    def _plan(self, matchers: tuple[Matcher, ...]) -> list[_Part]:
+        """Return where the matching series are, remembered as long as no series comes or goes that may match."""
+        generation = self._index.generation(matchers)
+        known = self._plans.get(matchers)
+        if known is not None and known[0] == generation:
+            return known[1]
+        parts = list(self._parts(matchers))
+        size = 1 + sum(len(part.series) + len(part.own) for part in parts)
+        if self._planned + size > _PLAN_ROOM:
+            self._forget_plans()
+        self._plans[matchers] = (generation, parts)
+        self._planned += size
+        return parts
+
+    def _parts(self, matchers: Sequence[Matcher]) -> Iterator[_Part]:
+        numbers = self._index.select(matchers)
+        places = self._places[numbers]
+        order = np.lexsort((places[:, 1], places[:, 0]))
+        numbers, places = numbers[order], places[order]
+        cuts = np.flatnonzero(np.diff(places[:, 0])) + 1
+        for group, place in zip(np.split(numbers, cuts), np.split(places, cuts), strict=True):
+            if len(group):
+                yield self._part(self._by_number[int(place[0, 0])], group.tolist(), place[:, 1])
+
+    def _part(self, source: Source, numbers: list[int], columns: NDArray[np.int64]) -> _Part:
+        own = int((columns == _OWN_TIME).sum())  # they sort before all columns
+        series = tuple(self._index.labels(number) for number in numbers[own:])
+        return _Part(source, as_columns(columns[own:]), series, [source.own_time_series(n) for n in numbers[:own]])
+
+    def _series_in(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Labels]:
+        for block in self.select(matchers, start_ms, end_ms):
+            there = np.flatnonzero(np.logical_not(is_missing(block.values)).any(axis=0))
+            yield from (block.series[i] for i in there.tolist())
+
+
+def _with_own_time(shared: Block | None, own: Sequence[OwnTimeSeries], start_ms: int, end_ms: int) -> Iterator[Block]:
+    """Put series with equal timestamps into one block; join what a series had before it began to bring own times."""
+    places = {} if shared is None else {labels: i for i, labels in enumerate(shared.series)}
+    groups: dict[bytes, list[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]] = {}
+    both: list[int] = []
+    for series in own:
+        times, values = series.window(start_ms, end_ms)
+        if shared is not None and series.labels in places:
+            both.append(places[series.labels])
+            times, values = _merged(shared, places[series.labels], times, values)
+        if len(times):
+            groups.setdefault(times.tobytes(), []).append((series.labels, times, values))
+    if shared is not None:
+        left = np.delete(np.arange(len(shared.series)), both)
+        if len(left):
+            yield Block(
+                [shared.series[i] for i in left.tolist()], shared.timestamps_ms, shared.values[:, as_columns(left)]
+            )
+    for group in groups.values():
+        values = np.stack([values for _, _, values in group], axis=1)
+        yield Block([labels for labels, _, _ in group], group[0][1], values)
+
+
+def _merged(
+    shared: Block, column: int, times: NDArray[np.int64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    before = np.ascontiguousarray(shared.values[:, column])
+    there = ~is_missing(before)
+    all_times = np.concatenate([shared.timestamps_ms[there], times])
+    unique, first = np.unique(all_times, return_index=True)
+    return unique, np.concatenate([before[there], values])[first]

@@ -1,0 +1,176 @@
+"""Which series have which labels: postings from label name and value to series numbers.
+
+It knows nothing of samples: numbers are given out by `add`, and the store remembers what lies behind them.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.label import METRIC_NAME, Labels, label_value, metric_name
+from metrics.storage import Matcher, MatchOp
+
+NumberArray = NDArray[np.uint32]
+
+_FEW = 256
+"""Up to so many candidates it is quicker to look at each one's labels than to unite and intersect postings."""
+
+_META = re.compile(r"[\\.+*?()\[\]{}^$]")
+
+
+class Index:
+    """Series by number, and their numbers by label.
+
+    Numbers of removed series are given out again.
+    """
+
+    def __init__(self) -> None:
+        self._labels: list[Labels | None] = []
+        self._free: list[int] = []
+        self._postings: dict[str, dict[str, array[int]]] = {}
+        self._generations: dict[str, int] = {}
+        self._generation = 0
+
+    def __len__(self) -> int:
+        return len(self._labels) - len(self._free)
+
+    def labels(self, number: int) -> Labels:
+        """Return the labels of a series."""
+        labels = self._labels[number]
+        assert labels is not None, "the number of a removed series was used"
+        return labels
+
+    def add(self, labels: Labels) -> int:
+        """Enter a series and return its number; equal labels may be entered more than once."""
+        if self._free:
+            number = self._free.pop()
+            self._labels[number] = labels
+        else:
+            number = len(self._labels)
+            self._labels.append(labels)
+        for name, value in labels:
+            postings = self._postings.setdefault(name, {})
+            posting = postings.get(value)
+            if posting is None:
+                posting = postings[value] = array("I")
+            posting.append(number)
+        self._changed(labels)
+        return number
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Take series out."""
+        gone: dict[tuple[str, str], set[int]] = {}
+        for number in numbers:
+            labels = self.labels(number)
+            for pair in labels:
+                gone.setdefault(pair, set()).add(number)
+            self._labels[number] = None
+            self._free.append(number)
+            self._changed(labels)
+        for (name, value), dead in gone.items():
+            self._shorten(name, value, dead)
+
+    def generation(self, matchers: Sequence[Matcher]) -> int:
+        """Return a number that changes whenever series come or go that the matchers might select."""
+        for matcher in matchers:
+            if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
+                return self._generations.get(matcher.value, 0)
+        return self._generation
+
+    def label_names(self) -> list[str]:
+        """Return every label name in use."""
+        return list(self._postings)
+
+    def label_values(self, name: str) -> list[str]:
+        """Return every value of a label."""
+        return list(self._postings.get(name, ()))
+
+    def select(self, matchers: Sequence[Matcher]) -> NumberArray:
+        """Return the numbers of the series that satisfy every matcher, in no order."""
+        base = self._most_selective(matchers)
+        numbers = self._all() if base is None else self._matching(base)
+        rest = [matcher for matcher in matchers if matcher is not base]
+        if len(numbers) <= _FEW:
+            return self._filter_each(numbers, rest)
+        for matcher in rest:
+            numbers = self._filter(numbers, matcher)
+        return numbers
+
+    def _changed(self, labels: Labels) -> None:
+        name = metric_name(labels)
+        self._generation += 1
+        self._generations[name] = self._generation
+
+    def _shorten(self, name: str, value: str, dead: set[int]) -> None:
+        postings = self._postings[name]
+        left = array("I", [number for number in postings[value] if number not in dead])
+        if left:
+            postings[value] = left
+            return
+        del postings[value]
+        if not postings:
+            del self._postings[name]
+
+    def _all(self) -> NumberArray:
+        return np.array([n for n, labels in enumerate(self._labels) if labels is not None], dtype=np.uint32)
+
+    def _most_selective(self, matchers: Sequence[Matcher]) -> Matcher | None:
+        """Return the matcher to begin with: one that needs its label to be there, the fewest series first."""
+        demanding = [matcher for matcher in matchers if not matcher.matches("")]
+        literal = [matcher for matcher in demanding if _literals(matcher) is not None]
+        if literal:
+            return min(literal, key=self._count)
+        return demanding[0] if demanding else None
+
+    def _count(self, matcher: Matcher) -> int:
+        postings = self._postings.get(matcher.name, {})
+        return sum(len(postings.get(value, ())) for value in _literals(matcher) or ())
+
+    def _matching(self, matcher: Matcher) -> NumberArray:
+        """Return the series that have the label, with a value that satisfies the matcher."""
+        postings = self._postings.get(matcher.name, {})
+        literals = _literals(matcher)
+        if literals is not None:
+            return _union([postings[value] for value in literals if value in postings])
+        return _union([posting for value, posting in postings.items() if matcher.matches(value)])
+
+    def _mismatching(self, matcher: Matcher) -> NumberArray:
+        """Return the series that have the label, with a value that does not satisfy the matcher."""
+        postings = self._postings.get(matcher.name, {})
+        return _union([posting for value, posting in postings.items() if not matcher.matches(value)])
+
+    def _filter_each(self, numbers: NumberArray, matchers: Sequence[Matcher]) -> NumberArray:
+        if not matchers:
+            return numbers
+        kept = [n for n in numbers.tolist() if all(m.matches(label_value(self.labels(n), m.name)) for m in matchers)]
+        return np.array(kept, dtype=np.uint32)
+
+    def _filter(self, numbers: NumberArray, matcher: Matcher) -> NumberArray:
+        mark = np.zeros(len(self._labels), dtype=np.bool_)
+        if matcher.matches(""):
+            mark[self._mismatching(matcher)] = True
+            return numbers[~mark[numbers]]
+        mark[self._matching(matcher)] = True
+        return numbers[mark[numbers]]
+
+
+def _literals(matcher: Matcher) -> list[str] | None:
+    """Return the values that a matcher names one by one (`a`, or `a|b|c` as a regular expression), else None."""
+    if matcher.op is MatchOp.EQUAL:
+        return [matcher.value]
+    if matcher.op is MatchOp.REGEX and not _META.search(matcher.value):
+        return list(dict.fromkeys(matcher.value.split("|")))
+    return None
+
+
+def _union(postings: list[array[int]]) -> NumberArray:
+    """Return the numbers of several postings of one label; they have none in common."""
+    if len(postings) == 1:
+        return np.array(postings[0], dtype=np.uint32)
+    return np.fromiter(chain.from_iterable(postings), dtype=np.uint32, count=sum(map(len, postings)))

@@ -1,0 +1,304 @@
+"""What the store holds of one source: a matrix of the samples that share its collection times, and beside it the
+series that bring their own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics.frame import NO_TIMESTAMP, Frame, Layout
+from metrics.label import Labels
+from metrics.matrix import Columns, Matrix
+from metrics.own_time import OwnTimeSeries, Reject
+from metrics.storage import Block
+
+_NEVER = np.iinfo(np.int64).max
+_FUTURE_MS = 600_000
+"""Samples dated further ahead of their collection are refused, as by Prometheus."""
+
+IndexArray = NDArray[np.intp]
+_NOTHING: IndexArray = np.empty(0, dtype=np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Mapping:
+    """Where the samples of a layout go.
+
+    Attributes:
+        own: shape (len(layout),), which samples have own times; None where none has.
+        positions: which samples go into the matrix; None for all.
+        columns: their columns, in the same order.
+        own_series: position in the layout and series, for those with own times.
+        refused: how many series found no room.
+    """
+
+    layout: Layout
+    own: NDArray[np.bool_] | None
+    positions: IndexArray | None
+    columns: Columns
+    own_series: Sequence[tuple[int, OwnTimeSeries]]
+    refused: int
+
+
+class Source:
+    """The samples of one source.
+
+    Args:
+        enter: gives a new series its number in the store's index, or None if the store is full.
+    """
+
+    def __init__(self, name: str, enter: Callable[[Source, Labels, int], int | None]) -> None:
+        self.name = name
+        self.last_ms: int = -_NEVER
+        self._enter = enter
+        self._matrix = Matrix()
+        self._column_of: dict[Labels, int] = {}
+        self._labels: list[Labels | None] = []
+        self._numbers: list[int] = []
+        self._free: list[int] = []
+        self._born = np.empty(0, dtype=np.int64)
+        self._died = np.empty(0, dtype=np.int64)
+        self._changed_ms = -_NEVER
+        self._live: IndexArray = _NOTHING
+        self._own: dict[Labels, OwnTimeSeries] = {}
+        self._own_by_number: dict[int, OwnTimeSeries] = {}
+        self._mapping: _Mapping | None = None
+
+    @property
+    def samples(self) -> int:
+        """How many samples are held."""
+        return self._matrix.samples + sum(map(len, self._own.values()))
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory of the samples."""
+        return self._matrix.size_bytes + sum(series.size_bytes for series in self._own.values())
+
+    def append(self, frame: Frame, rejected: Counter[Reject], keep_ms: int) -> int:
+        """Take a frame in and return how many samples were taken.
+
+        Args:
+            rejected: gets the samples that were not taken, by reason.
+            keep_ms: samples dated further before the frame are refused.
+        """
+        count = len(frame.layout)
+        if frame.timestamp_ms <= self.last_ms:
+            late = frame.timestamp_ms < self.last_ms
+            rejected[Reject.OUT_OF_ORDER if late else Reject.DUPLICATE_TIMESTAMP] += count
+            return 0
+        own = _with_own_times(frame)
+        mapping, stale = self._mapping, _NOTHING
+        if mapping is None or mapping.layout is not frame.layout or not _covers(mapping.own, own):
+            mapping, stale = self._map(frame, own)
+        self.last_ms = frame.timestamp_ms
+        values = frame.values if mapping.positions is None else frame.values[mapping.positions]
+        if len(values) or len(stale):
+            self._matrix.append(frame.timestamp_ms, len(self._labels), mapping.columns, values, stale)
+        rejected[Reject.SERIES_LIMIT] += mapping.refused
+        return len(values) + (self._append_own(mapping, frame, rejected, keep_ms) if mapping.own_series else 0)
+
+    def end(self, timestamp_ms: int) -> None:
+        """Mark all series of the matrix as ended."""
+        self._mapping = None
+        if not len(self._live):
+            return
+        self.last_ms = max(timestamp_ms, self.last_ms + 1)
+        self._matrix.append(self.last_ms, len(self._labels), slice(0, 0), np.empty(0), self._live)
+        self._died[self._live] = self._changed_ms = self.last_ms
+        self._live = _NOTHING
+
+    def block_of(self, columns: Columns, series: Sequence[Labels], start_ms: int, end_ms: int) -> Block | None:
+        """Return the samples of some columns; `series` are their labels. None if there are none.
+
+        Columns whose series lived wholly outside of the time range are left out.
+        """
+        if self._changed_ms >= start_ms or len(self._live) < len(self._labels):
+            there = (self._died[columns] >= start_ms) & (self._born[columns] <= end_ms)
+            if not there.all():
+                if isinstance(columns, slice):
+                    columns = np.arange(columns.start, columns.stop)
+                columns = columns[there]
+                series = [series[i] for i in there.nonzero()[0].tolist()]
+        if not series:
+            return None
+        window = self._matrix.window(start_ms, end_ms, columns)
+        return None if window is None else Block(series, *window)
+
+    def own_time_series(self, number: int) -> OwnTimeSeries:
+        """Return the series with own times that the index knows by this number."""
+        return self._own_by_number[number]
+
+    def trim(self, cutoff_ms: int) -> tuple[list[int], bool]:
+        """Forget what is older.
+
+        Returns: the numbers of the series that are gone, and whether columns were moved.
+        """
+        gone = self._trim_own(cutoff_ms)
+        if not self._matrix.trim(cutoff_ms):
+            return gone, False
+        first_ms = self._matrix.first_ms
+        if first_ms is None:
+            self._live, self._mapping = _NOTHING, None
+            self._died[:] = -_NEVER
+        dead = np.flatnonzero(self._died[: len(self._labels)] < (first_ms or 0)).tolist()
+        gone += [self._drop_column(column) for column in dead if self._labels[column] is not None]
+        moved = len(self._free) > len(self._labels) // 2
+        if moved:
+            self._compact()
+        return gone, moved
+
+    @property
+    def numbers(self) -> list[int]:
+        """The index's number of the series in each column; meaningless for columns without one."""
+        return self._numbers
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left."""
+        return not self._column_of and not self._own
+
+    def forget_mapping(self) -> None:
+        """Look for the series of the next frame anew, as there may be room now for what was refused."""
+        if self._mapping is not None and self._mapping.refused:
+            self._mapping = None
+
+    def _map(self, frame: Frame, own: NDArray[np.bool_] | None) -> tuple[_Mapping, IndexArray]:
+        """Find the places of a frame's samples, making them where there are none; and the columns that ended."""
+        series = frame.layout.series
+        if self._own:  # a series keeps its place even when, once, its own time is that of the collection
+            known = np.array([labels in self._own for labels in series], dtype=np.bool_)
+            own = known if own is None else own | known
+        own_series = [] if own is None else self._map_own(series, own.nonzero()[0].tolist())
+        wanted = range(len(series)) if own is None else (~own).nonzero()[0].tolist()
+        found = np.array([self._column(series[i], frame.timestamp_ms) for i in wanted], dtype=np.intp)
+        taken = found >= 0
+        columns = found[taken]
+        every = own is None and len(columns) == len(series)
+        positions = None if every else np.array(wanted, dtype=np.intp)[taken]
+        refused = len(series) - len(columns) - len(own_series)
+        self._mapping = _Mapping(frame.layout, own, positions, as_columns(columns), own_series, refused)
+        return self._mapping, self._set_live(columns, frame.timestamp_ms)
+
+    def _map_own(self, series: Sequence[Labels], positions: Sequence[int]) -> list[tuple[int, OwnTimeSeries]]:
+        found = ((position, self._own_series(series[position])) for position in positions)
+        return [(position, own) for position, own in found if own is not None]
+
+    def _set_live(self, columns: IndexArray, now_ms: int) -> IndexArray:
+        """Note which columns have samples from now on, and return those that need a staleness marker."""
+        live = np.zeros(len(self._labels), dtype=np.bool_)
+        live[columns] = True
+        was = np.zeros(len(self._labels), dtype=np.bool_)
+        was[self._live] = True
+        ended = np.flatnonzero(was & ~live)
+        self._died[ended] = now_ms
+        self._died[columns] = _NEVER
+        self._live = columns
+        self._changed_ms = now_ms
+        # A series that goes on with its own times has not ended.
+        return (
+            ended if not self._own else np.array([c for c in ended if self._labels[c] not in self._own], dtype=np.intp)
+        )
+
+    def _column(self, labels: Labels, now_ms: int) -> int:
+        """Return the column of a series, a new one if need be; -1 if the store is full."""
+        column = self._column_of.get(labels)
+        if column is not None:
+            return column
+        number = self._enter(self, labels, self._free[0] if self._free else len(self._labels))
+        if number is None:
+            return -1
+        if self._free:
+            column = heappop(self._free)
+            self._labels[column], self._numbers[column] = labels, number
+        else:
+            column = len(self._labels)
+            self._labels.append(labels)
+            self._numbers.append(number)
+            if column == len(self._born):
+                self._born = np.resize(self._born, column * 2 + 16)
+                self._died = np.resize(self._died, column * 2 + 16)
+        self._column_of[labels] = column
+        self._born[column], self._died[column] = now_ms, _NEVER
+        return column
+
+    def _own_series(self, labels: Labels) -> OwnTimeSeries | None:
+        series = self._own.get(labels)
+        if series is None:
+            number = self._enter(self, labels, -1)
+            if number is None:
+                return None
+            series = OwnTimeSeries(labels, number)
+            self._own[labels] = self._own_by_number[number] = series
+        return series
+
+    def _append_own(self, mapping: _Mapping, frame: Frame, rejected: Counter[Reject], keep_ms: int) -> int:
+        times = [NO_TIMESTAMP] * len(frame.layout) if frame.timestamps_ms is None else frame.timestamps_ms.tolist()
+        bits = np.ascontiguousarray(frame.values).view(np.uint64).tolist()
+        earliest, latest = frame.timestamp_ms - keep_ms, frame.timestamp_ms + _FUTURE_MS
+        taken = 0
+        for position, series in mapping.own_series:
+            time = frame.timestamp_ms if times[position] == NO_TIMESTAMP else times[position]
+            reason = series.append(time, bits[position]) if earliest <= time <= latest else Reject.OUT_OF_BOUNDS
+            if reason is None:
+                taken += 1
+            else:
+                rejected[reason] += 1
+        return taken
+
+    def _trim_own(self, cutoff_ms: int) -> list[int]:
+        gone = []
+        for series in list(self._own.values()):
+            series.trim(cutoff_ms)
+            if not len(series):
+                del self._own[series.labels], self._own_by_number[series.number]
+                gone.append(series.number)
+        if gone:
+            self._mapping = None
+        return gone
+
+    def _drop_column(self, column: int) -> int:
+        labels = self._labels[column]
+        assert labels is not None
+        del self._column_of[labels]
+        self._labels[column] = None
+        self._free.append(column)
+        heapify(self._free)
+        return self._numbers[column]
+
+    def _compact(self) -> None:
+        kept = np.array([c for c, labels in enumerate(self._labels) if labels is not None], dtype=np.intp)
+        self._matrix.compact(kept)
+        self._labels = [self._labels[column] for column in kept]
+        self._numbers = [self._numbers[column] for column in kept]
+        self._born, self._died = self._born[kept], self._died[kept]
+        self._column_of = {labels: column for column, labels in enumerate(self._labels) if labels is not None}
+        self._live = np.searchsorted(kept, self._live)
+        self._free = []
+        self._mapping = None
+
+
+def as_columns(columns: IndexArray) -> Columns:
+    """Return a slice where the columns are a run in ascending order, else the columns."""
+    if not len(columns):
+        return slice(0, 0)
+    first = int(columns[0])
+    run = int(columns[-1]) - first + 1 == len(columns) and bool((np.diff(columns) == 1).all())
+    return slice(first, first + len(columns)) if run else columns
+
+
+def _with_own_times(frame: Frame) -> NDArray[np.bool_] | None:
+    if frame.timestamps_ms is None:
+        return None
+    own: NDArray[np.bool_] = (frame.timestamps_ms != NO_TIMESTAMP) & (frame.timestamps_ms != frame.timestamp_ms)
+    return own if own.any() else None
+
+
+def _covers(known: NDArray[np.bool_] | None, own: NDArray[np.bool_] | None) -> bool:
+    """Tell whether each sample with an own time belongs to a series that is known to bring such."""
+    return own is None or (known is not None and not (own & ~known).any())
