@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from metrics.frame import NO_TIMESTAMP, STALE, Frame, Layout, is_stale
 from metrics.head import Head
-from metrics.label import Labels, labels_of
+from metrics.label import labels_of
 from metrics.storage import Matcher, MatchOp, is_missing
 
 NAN = float("nan")
@@ -348,7 +348,7 @@ def test_six_hours_of_a_machine_cost_less_than_ten_megabytes() -> None:
     tracemalloc.start()
     try:
         head = Head(21_600)
-        for i in range(0, 2000):
+        for i in range(2000):
             head.append(Frame("system", i * 15_000, layout, values))
             if i % 10 == 0:
                 head.trim(i * 15_000)
@@ -374,9 +374,8 @@ def test_readers_in_other_threads_see_whole_rows() -> None:
 
     def read() -> None:
         while not done.is_set():
-            for block in head.select([Matcher("job", MatchOp.EQUAL, "test")], 0, 10**9):
-                if block.values.shape != (len(block.timestamps_ms), len(block.series)):
-                    failures.append(block)
+            blocks = head.select([Matcher("job", MatchOp.EQUAL, "test")], 0, 10**9)
+            failures.extend(b for b in blocks if b.values.shape != (len(b.timestamps_ms), len(b.series)))
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
