@@ -18,7 +18,8 @@ class Process:
     """A line of /proc/<pid>/stat.
 
     Attributes:
-        state: one letter; `Z` (zombie) and `X` are dead.
+        state: one letter; of the first thread alone: it is `Z` while other threads still run or are being ended.
+        threads: how many are left, the first one included.
         start_ticks: clock ticks from boot to its start. A pid together with this and the boot never comes twice.
     """
 
@@ -27,12 +28,13 @@ class Process:
     state: str
     parent: int
     session: int
+    threads: int
     start_ticks: int
 
     @property
     def is_dead(self) -> bool:
         """Whether it has ended and only waits for its parent to notice."""
-        return self.state in "ZXx"
+        return self.state in "ZXx" and self.threads <= 1
 
 
 def parse_stat(text: str) -> Process:
@@ -43,7 +45,7 @@ def parse_stat(text: str) -> Process:
     head, _, tail = text.rpartition(")")
     pid, _, name = head.partition("(")
     fields = tail.split()
-    return Process(int(pid), name, fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
+    return Process(int(pid), name, fields[0], int(fields[1]), int(fields[3]), int(fields[17]), int(fields[19]))
 
 
 def process(pid: int) -> Process | None:

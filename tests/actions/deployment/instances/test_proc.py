@@ -19,6 +19,14 @@ def test_stat_line_is_read_whatever_the_name(name: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("state", "threads", "dead"), [("S", 1, False), ("Z", 1, True), ("Z", 2, False), ("X", 0, True)]
+)
+def test_process_is_dead_when_its_last_thread_is(state: str, threads: int, dead: bool) -> None:
+    line = f"42 (x) {TAIL}".replace(" S ", f" {state} ").replace(" 20 0 1 ", f" 20 0 {threads} ")
+    assert proc.parse_stat(line).is_dead is dead
+
+
 @given(st.text(max_size=15))
 def test_no_name_changes_what_is_read_after_it(name: str) -> None:
     assert proc.parse_stat(f"42 ({name}) {TAIL}").start_ticks == 4711
