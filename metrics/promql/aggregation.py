@@ -1,0 +1,235 @@
+"""Aggregation operators: from the series of a group to one (sum …) or to some of them (topk …)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import numpy as np
+
+from metrics.frame import FloatArray
+from metrics.label import METRIC_NAME, Labels, with_labels
+from metrics.promql.ast import Grouping
+from metrics.promql.error import QueryError
+from metrics.promql.function import scalar_of, take, vector_of
+from metrics.promql.grouping import Groups, drop_labels, group, keep_labels
+from metrics.promql.quantile import check_fraction, quantile_along
+from metrics.promql.run import Operator, Run
+from metrics.promql.summation import sum_groups
+from metrics.promql.value import BoolArray, IndexArray, Memo, VectorValue, empty
+from metrics.promql.window import Parameter
+
+_MAX_K = 2.0**63
+
+
+class _Aggregation:
+    """What all aggregations share: the operand and the groups of its series."""
+
+    def __init__(self, operand: Operator, grouping: Grouping) -> None:
+        self._operand = operand
+        self._key = drop_labels(grouping.labels) if grouping.without else keep_labels(grouping.labels)
+        self._keeps_name = not grouping.without and METRIC_NAME in grouping.labels
+        self._groups: Memo[Groups[Labels]] = Memo()
+
+    def _grouped(self, run: Run) -> tuple[VectorValue, Groups[Labels]]:
+        vector = vector_of(self._operand.evaluate(run))
+        groups = self._groups.get((vector.series,), lambda: group([self._key(labels) for labels in vector.series]))
+        return vector, groups
+
+    def _result(self, vector: VectorValue, groups: Groups[Labels], values: FloatArray) -> VectorValue:
+        present = None if vector.present is None else groups.any(vector.present, len(values))
+        nameless: bool | BoolArray = False
+        if self._keeps_name and vector.nameless is not False:
+            nameless = groups.any(np.broadcast_to(vector.nameless, (1, len(vector.series))), 1)[0]
+        return VectorValue(groups.keys, values, present, nameless)
+
+
+Reduction = Callable[[VectorValue, Groups[Labels]], FloatArray]
+
+
+class Aggregate(_Aggregation):
+    """sum, avg, min, max, count, group, stddev, stdvar."""
+
+    def __init__(self, operand: Operator, grouping: Grouping, reduction: Reduction) -> None:
+        super().__init__(operand, grouping)
+        self._reduction = reduction
+
+    def evaluate(self, run: Run) -> VectorValue:
+        """Return one series per group."""
+        vector, groups = self._grouped(run)
+        if not groups.keys:
+            return empty(run.steps)
+        return self._result(vector, groups, self._reduction(vector, groups))
+
+
+def _counts(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    if vector.present is None:
+        return np.broadcast_to(groups.sizes.astype(np.float64), (len(vector.values), len(groups.keys)))
+    counts: FloatArray = np.add.reduceat(groups.arranged(vector.present), groups.starts, axis=1, dtype=np.float64)
+    return counts
+
+
+def _sums(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    return sum_groups(groups.arranged(vector.filled(0.0)), groups.starts)
+
+
+def _means(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    counts = np.maximum(_counts(vector, groups), 1.0)
+    values = groups.arranged(vector.filled(0.0))
+    sums = sum_groups(values, groups.starts)
+    overflown = np.isinf(sums)
+    means: FloatArray = sums / counts
+    if overflown.any():
+        # The mean of great values is finite although their sum is not.
+        scaled = np.add.reduceat(values / np.repeat(counts, groups.sizes, axis=1), groups.starts, axis=1)
+        finite = np.logical_and.reduceat(np.isfinite(values), groups.starts, axis=1)
+        means = np.where(overflown & finite, scaled, means)
+    return means
+
+
+def _least(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    least: FloatArray = np.fmin.reduceat(groups.arranged(vector.filled(np.nan)), groups.starts, axis=1)
+    return least
+
+
+def _greatest(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    greatest: FloatArray = np.fmax.reduceat(groups.arranged(vector.filled(np.nan)), groups.starts, axis=1)
+    return greatest
+
+
+def _ones(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    return np.ones((len(vector.values), len(groups.keys)))
+
+
+def _variances(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    counts = np.maximum(_counts(vector, groups), 1.0)
+    values, present = groups.arranged(vector.values), groups.arranged(vector.mask())
+    # Taken from the group's first value, equal values give exactly 0.
+    places = np.where(present, np.arange(values.shape[1]), values.shape[1])
+    first = np.minimum(np.minimum.reduceat(places, groups.starts, axis=1), values.shape[1] - 1)
+    origin = np.take_along_axis(values, first, axis=1)
+    deviations = np.where(present, values - np.repeat(origin, groups.sizes, axis=1), 0.0)
+    means = np.add.reduceat(deviations, groups.starts, axis=1) / counts
+    centered = np.where(present, deviations - np.repeat(means, groups.sizes, axis=1), 0.0)
+    variances: FloatArray = np.add.reduceat(centered * centered, groups.starts, axis=1) / counts
+    return variances
+
+
+def _deviations(vector: VectorValue, groups: Groups[Labels]) -> FloatArray:
+    return np.sqrt(_variances(vector, groups))
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "avg": _means,
+    "count": _counts,
+    "group": _ones,
+    "max": _greatest,
+    "min": _least,
+    "stddev": _deviations,
+    "stdvar": _variances,
+    "sum": _sums,
+}
+
+
+class Quantile(_Aggregation):
+    """quantile: of the values of each group."""
+
+    def __init__(self, operand: Operator, grouping: Grouping, fraction: Operator) -> None:
+        super().__init__(operand, grouping)
+        self._fraction = fraction
+
+    def evaluate(self, run: Run) -> VectorValue:
+        """Return one series per group."""
+        vector, groups = self._grouped(run)
+        fraction = scalar_of(self._fraction.evaluate(run))
+        check_fraction(run, fraction)
+        if not groups.keys:
+            return empty(run.steps)
+        values, mask = vector.filled(np.nan), vector.mask()
+        columns = [self._of(values, mask, groups.members(number), fraction) for number in range(len(groups.keys))]
+        return self._result(vector, groups, np.concatenate(columns, axis=1))
+
+    @staticmethod
+    def _of(values: FloatArray, mask: BoolArray, members: IndexArray, fraction: Parameter) -> FloatArray:
+        counts = mask[:, members].sum(axis=1, keepdims=True).astype(np.int64)
+        return quantile_along(values[:, members, np.newaxis], counts, fraction)
+
+
+class Extremes(_Aggregation):
+    """topk and bottomk: the k series of each group with the greatest or least values; NaN counts as worst."""
+
+    def __init__(self, operand: Operator, grouping: Grouping, count: Operator, *, greatest: bool) -> None:
+        super().__init__(operand, grouping)
+        self._count = count
+        self._sign = -1.0 if greatest else 1.0
+
+    def evaluate(self, run: Run) -> VectorValue:
+        """Return the chosen series under their own labels; in order of value where there is one step."""
+        limits = scalar_of(self._count.evaluate(run))
+        _check_count(limits)
+        vector, groups = self._grouped(run)
+        if not groups.keys:
+            return empty(run.steps)
+        mask = vector.mask()
+        chosen = np.zeros_like(mask)
+        order = np.empty(0, dtype=np.intp)
+        for step in range(run.steps):
+            limit = limits if isinstance(limits, float) else float(limits[step, 0])
+            order = self._best(vector.values[step], mask[step], groups.numbers, limit)
+            chosen[step, order] = True
+        if run.steps == 1:
+            return take(VectorValue(vector.series, vector.values, None, vector.nameless), order)
+        return VectorValue(vector.series, vector.values, chosen, vector.nameless)
+
+    def _best(self, values: FloatArray, mask: BoolArray, numbers: IndexArray, limit: float) -> IndexArray:
+        columns = mask.nonzero()[0]
+        order: IndexArray = columns[np.lexsort((values[columns] * self._sign, numbers[columns]))]
+        if len(order) == 0:
+            return order
+        ordered = numbers[order]
+        begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+        places = np.arange(len(order))
+        rank = places - np.maximum.accumulate(np.where(begins, places, 0))
+        best: IndexArray = order[rank < np.trunc(limit)]
+        return best
+
+
+def _check_count(limits: Parameter) -> None:
+    wrong = ~(np.abs(np.asarray(limits)) < _MAX_K)
+    if wrong.any():
+        value = np.broadcast_to(limits, wrong.shape)[wrong].flat[0]
+        raise QueryError(f"topk and bottomk need a number of series; it is {value:g}")
+
+
+class CountValues(_Aggregation):
+    """count_values: how many series of each group have a value, one series per value, which becomes a label."""
+
+    def __init__(self, operand: Operator, grouping: Grouping, label: str) -> None:
+        super().__init__(operand, grouping)
+        self._label = label
+        if grouping.without:
+            self._key = drop_labels((*grouping.labels, label))
+
+    def evaluate(self, run: Run) -> VectorValue:
+        """Return one series per group and value."""
+        vector, groups = self._grouped(run)
+        mask = vector.mask()
+        counts: dict[Labels, FloatArray] = {}
+        for step, column in zip(*mask.nonzero(), strict=True):
+            text = format_value(float(vector.values[step, column]))
+            labels = with_labels(groups.keys[groups.numbers[column]], {self._label: text})
+            counts.setdefault(labels, np.zeros(run.steps))[step] += 1
+        if not counts:
+            return empty(run.steps)
+        values = np.stack(list(counts.values()), axis=1)
+        return VectorValue(tuple(counts), values, values > 0)
+
+
+def format_value(value: float) -> str:
+    """Return a value as Prometheus writes it into a label: the shortest digits, never an exponent."""
+    if np.isnan(value):
+        return "NaN"
+    if np.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    text = format(Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
