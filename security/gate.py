@@ -80,7 +80,7 @@ class Gate:
     """Decides about visits, and remembers failed and successful sign-ins."""
 
     def __init__(
-        self, listen: ListenAddress, token: Token | None, *, clock: Clock, registry: CollectorRegistry
+        self, listen: ListenAddress, token: Token | None = None, *, clock: Clock, registry: CollectorRegistry
     ) -> None:
         self._listen = listen
         self._token = token
@@ -90,6 +90,10 @@ class Gate:
         self._failures_total = Counter(
             "watchkeeper_sign_in_failures_total", "Requests with a wrong token.", registry=registry
         )
+
+    def use(self, token: Token) -> None:
+        """Let this token in from now on, and no other."""
+        self._token = token
 
     def decide(self, visit: Visit) -> Decision:
         """Return whether a visit may pass, and what it leaves in the logbook."""

@@ -8,8 +8,22 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from core.clock import Clock
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
+from core.tasks import Tasks
+
+
+class WebSettings(Protocol):
+    """The `web` section of the config file, as far as the server needs it."""
+
+    @property
+    def listen(self) -> str:
+        """`HOST:PORT`."""
+
+    @property
+    def token_file(self) -> str | None:
+        """File with the access token; None serves loopback without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,14 @@ class DaemonView(Protocol):
     @property
     def database_trouble(self) -> Trouble | None:
         """Why the state database cannot be written now."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where time comes from."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """Where the server's background tasks are made."""
 
     @property
     def registry(self) -> CollectorRegistry:

@@ -1,0 +1,121 @@
+"""What the daemon knows, as JSON documents: pure functions from the other packages' objects to plain data.
+
+Times are Unix seconds. The shapes are those of docs/api.md; a field is never left out, null means "there is none".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions.operation import Operation
+from alerting.alert import Alert
+from alerting.health import Health
+from alerting.incident import Incident
+from collectors.manager import TargetStatus
+from core.db.database import Trouble
+from core.logbook import Entry, Fault
+from daemon.api.state import ConfigStatus
+
+Document = dict[str, Any]
+
+
+def entry_document(entry: Entry) -> Document:
+    """Return a logbook entry."""
+    return {
+        "number": entry.number,
+        "time": entry.time,
+        "kind": entry.kind,
+        "subject": entry.subject,
+        "actor": entry.actor,
+        "data": dict(entry.data),
+        "hash": entry.hash,
+    }
+
+
+def fault_document(fault: Fault) -> Document:
+    """Return a fault of the logbook's chain."""
+    return {"number": fault.number, "reason": fault.reason}
+
+
+def config_document(config: ConfigStatus) -> Document:
+    """Return which configuration runs."""
+    return {"file": config.file, "loaded_at": config.loaded_at, "error": config.error}
+
+
+def trouble_document(trouble: Trouble | None) -> Document | None:
+    """Return why the state database cannot be written."""
+    return None if trouble is None else {"reason": trouble.reason, "since": trouble.since}
+
+
+def target_document(target: TargetStatus) -> Document:
+    """Return the status of a source."""
+    return {
+        "source": target.source,
+        "plugin": target.plugin,
+        "job": target.job,
+        "instance": target.instance,
+        "labels": dict(target.labels),
+        "health": target.health,
+        "last_error": target.last_error,
+        "last_collected": target.last_collected,
+        "last_duration_seconds": target.last_duration_seconds,
+        "samples": target.samples,
+        "interval_seconds": target.interval_seconds,
+        "exported": target.exported,
+    }
+
+
+def alert_document(alert: Alert) -> Document:
+    """Return an alert."""
+    return {
+        "id": alert.id,
+        "name": alert.name,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "state": alert.state.value,
+        "severity": alert.severity.value,
+        "active_since": alert.active_since,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "value": alert.value,
+        "rule": alert.rule,
+        "expr": alert.expr,
+        "reason": alert.reason,
+    }
+
+
+def incident_document(incident: Incident) -> Document:
+    """Return an incident without its timeline."""
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "service": incident.service,
+        "environment": incident.environment,
+        "severity": incident.severity.value,
+        "status": incident.status.value,
+        "opened_at": incident.opened_at,
+        "resolved_at": incident.resolved_at,
+        "alerts": list(incident.alerts),
+    }
+
+
+def health_document(health: Health) -> Document:
+    """Return the health of the whole system with its reasons."""
+    return {
+        "status": health.status.value,
+        "reasons": [
+            {"aspect": reason.aspect.value, "status": reason.status.value, "message": reason.message}
+            for reason in health.reasons
+        ],
+        "aspects": {aspect.value: status.value for aspect, status in health.aspects.items()},
+    }
+
+
+def operation_document(operation: Operation) -> Document:
+    """Return an operation with its steps."""
+    return operation.to_json()
+
+
+def service_document(service: Any) -> Document:
+    """Return the status of a service in an environment."""
+    return dict(service.to_json())
