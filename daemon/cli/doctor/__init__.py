@@ -1,0 +1,1 @@
+"""`watchkeeper doctor`: whether this machine has what the daemon needs."""

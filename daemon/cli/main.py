@@ -1,0 +1,107 @@
+"""The command `watchkeeper`: its subcommands, and one place where every error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+import typer
+
+from core.errors import ConfigError, WatchkeeperError
+from daemon.cli import acting, listing, logbook, own, query, status
+from daemon.cli.doctor import command as doctor
+from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
+from daemon.cli.output import silence
+
+# Plain help: rich would take 100 ms to draw boxes around it.
+app = typer.Typer(
+    name="watchkeeper",
+    help="One daemon that watches and acts: metrics, alerts, incidents, deploys and rollbacks.",
+    epilog="Exit codes: 0 all is well, 1 problems were found, 2 wrong usage or no daemon to ask.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+_logbook = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+_logbook.callback()(logbook.logbook)
+_logbook.command("verify")(logbook.verify)
+
+app.command("run")(own.run)
+app.command("check")(own.check)
+app.command("status")(status.status)
+app.command("query")(query.query)
+app.command("alerts")(listing.alerts)
+app.command("incidents")(listing.incidents)
+app.command("targets")(listing.targets)
+app.command("deploy")(acting.deploy)
+app.command("rollback")(acting.rollback)
+app.command("operations")(acting.operations)
+app.add_typer(_logbook, name="logbook")
+app.command("doctor")(doctor.doctor)
+app.command("healthcheck")(own.healthcheck)
+app.command("version")(own.version)
+
+
+def main() -> NoReturn:
+    """Run the command that the process was started with, and end the process with its exit code."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command, given without the program's name, and return its exit code."""
+    # Names and messages from anywhere must not fail on a terminal that cannot show them.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        code = _run(list(arguments) or ["--help"])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return PIPE_CLOSED
+    except Exception as error:
+        if os.environ.get("WATCHKEEPER_DEBUG") == "1":
+            raise
+        return _explain(error)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    # Outside its standalone mode typer gives back what the command returned, or the code of an Exit.
+    result = app(args=arguments, prog_name="watchkeeper", standalone_mode=False)
+    return result if isinstance(result, int) else OK
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            _complain(str(problem))
+        return PROBLEMS
+    if isinstance(error, WatchkeeperError):
+        _complain(str(error))
+        return error.exit_code if isinstance(error, CommandError) else PROBLEMS
+    if isinstance(error, typer.TyperException):
+        _complain(f"{error.format_message().rstrip('.')}; {_help_for(error)}")
+        return USAGE
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED
+    kind = type(error).__name__
+    _complain(f"unexpected {kind}: {error}; a bug: run it again with WATCHKEEPER_DEBUG=1 and report what that shows")
+    return PROBLEMS
+
+
+def _help_for(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see '{context.command_path if context is not None else 'watchkeeper'} --help'"
+
+
+def _complain(message: str) -> None:
+    line = " ".join(message.split())
+    with suppress(BrokenPipeError):
+        print(f"watchkeeper: {line}", file=sys.stderr)

@@ -1,0 +1,90 @@
+"""Commands about the program itself: `run`, `check`, `healthcheck`, `version`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.version import __version__
+from daemon.cli.failure import OK, PROBLEMS, UnreachableError
+from daemon.cli.options import DEFAULT_URL, Client, Json, Url
+from daemon.cli.output import Output
+
+if TYPE_CHECKING:
+    from core.errors import Problem
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar="WATCHKEEPER_CONFIG", metavar="FILE", help="The configuration; without one, defaults."
+    ),
+]
+ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="A configuration file.")]
+
+
+def run(config: Config = None) -> int:
+    """Start the daemon, in the foreground."""
+    from daemon import app  # noqa: PLC0415 - only the daemon itself needs all of its parts
+
+    return app.run(config)
+
+
+def check(file: ConfigFile, as_json: Json = False) -> int:
+    """Check a configuration file.
+
+    Prints every mistake with its place and what to do; exit code 1 when there is one.
+    """
+    from daemon import config  # noqa: PLC0415
+
+    problems = config.check(file)
+    output = Output()
+    if as_json:
+        output.document({"file": str(file), "problems": [_document(problem) for problem in problems]})
+    elif problems:
+        for problem in problems:
+            output.line(str(problem))
+    else:
+        from daemon.cli.summary import summarise  # noqa: PLC0415
+
+        output.line(f"{file}: ok: {summarise(file)}")
+    return PROBLEMS if problems else OK
+
+
+def _document(problem: Problem) -> dict[str, Any]:
+    return {name: getattr(problem, name) for name in ("file", "line", "column", "path", "message")}
+
+
+def healthcheck(url: Url = DEFAULT_URL) -> int:
+    """Tell by the exit code whether the daemon is well.
+
+    Only the daemon itself counts: one that finds its services unhealthy does its work, and must not be restarted
+    for it.
+    """
+    output = Output()
+    try:
+        status, body = Client(url, timeout_seconds=5).root("/-/healthy")
+    except UnreachableError as error:
+        raise UnreachableError(str(error), exit_code=PROBLEMS) from error  # 2 is reserved by Docker
+    word = _health_word(body)
+    output.line(word or f"answered {status}")
+    return OK if status == 200 and word not in (None, "failing") else PROBLEMS
+
+
+def _health_word(body: bytes) -> str | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return str(document.get("status")) if isinstance(document, dict) and "status" in document else None
+
+
+def version(as_json: Json = False) -> int:
+    """Print the version."""
+    if as_json:
+        Output().document({"version": __version__})
+    else:
+        Output().line(f"watchkeeper {__version__}")
+    return OK
