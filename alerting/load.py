@@ -1,0 +1,75 @@
+"""From a validated config to rules and addresses: reads rule files and finds all their mistakes at once."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from alerting.config import AlertingConfig
+from alerting.default_rules import enabled_default_groups
+from alerting.notify.webhook import SecretError, read_secret, secret_files
+from alerting.rule import Group
+from alerting.rule_file import groups_of, read_rule_file, with_unique_keys
+from alerting.threshold import threshold_group
+from core.errors import ConfigError, Problem
+from core.yaml_file import Document, Path_
+
+
+def load_rules(config: AlertingConfig, base: Path, document: Document | None = None) -> tuple[Group, ...]:
+    """Return all rules of a config, in the order: its own groups, its thresholds, its rule files, the built-in ones.
+
+    Args:
+        base: the folder that relative paths start from.
+        document: the config file, for the places of its mistakes.
+    Raises: ConfigError: every mistake in every rule file, and secret files that cannot be read.
+    """
+    file = document.file if document is not None else "config"
+    groups = groups_of(config.groups, file, document=document)
+    if config.thresholds:
+        groups.append(threshold_group(config.thresholds, file))
+    problems: list[Problem] = []
+    for path in _rule_files(config, base, document, problems):
+        try:
+            groups += read_rule_file(path)
+        except ConfigError as error:
+            problems += error.problems
+    problems += _secret_problems(config, base, document)
+    if problems:
+        raise ConfigError(problems)
+    if config.default_rules.enabled:
+        groups += enabled_default_groups(config.default_rules.disable)
+    return with_unique_keys(groups)
+
+
+def _rule_files(config: AlertingConfig, base: Path, document: Document | None, problems: list[Problem]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for index, pattern in enumerate(config.rule_files):
+        if not glob.has_magic(pattern):
+            found[base / pattern] = None
+            continue
+        try:
+            matches = sorted(glob.glob(str(base / pattern), recursive=True))  # noqa: PTH207 - absolute patterns too
+        except ValueError as error:
+            problems.append(_problem(document, ("rule_files", index), f"is no pattern: {error}; correct it"))
+            continue
+        found |= dict.fromkeys(Path(match) for match in matches)
+    return list(found)
+
+
+def _secret_problems(config: AlertingConfig, base: Path, document: Document | None) -> list[Problem]:
+    problems = []
+    for number, receiver in enumerate(config.receivers):
+        for index, webhook in enumerate(receiver.webhook_configs):
+            for path, file in secret_files(webhook):
+                try:
+                    read_secret(base / file)
+                except SecretError as error:
+                    place: Path_ = ("receivers", number, "webhook_configs", index, *path.split("."))
+                    problems.append(_problem(document, place, str(error)))
+    return problems
+
+
+def _problem(document: Document | None, path: Path_, message: str) -> Problem:
+    if document is not None:
+        return document.problem(path, message)
+    return Problem("config", 0, 0, ".".join(map(str, path)), message)

@@ -1,0 +1,1 @@
+"""Telling: messages, their durable queue, and the ways they are sent."""

@@ -1,0 +1,133 @@
+"""The webhook message of Alertmanager, payload version 4: same fields, same order, same meaning. Pure.
+
+Like Alertmanager's, a message shows its whole group: every alert of it that fires, and those that have ended since the
+last message.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cmp_to_key
+from typing import Any
+
+from alerting.alert import Alert, AlertState, fingerprint
+
+NO_TIME = "0001-01-01T00:00:00Z"
+"""The time of an end that has not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOfAlerts:
+    """Alerts that share a message; `labels` are those in which the route says they agree."""
+
+    labels: Mapping[str, str]
+    alerts: Sequence[Alert]
+
+    @property
+    def key(self) -> str:
+        """The group's name among all groups of the route: `{}:{alertname="TargetDown"}`."""
+        return group_key(self.labels)
+
+
+def group_key(labels: Mapping[str, str]) -> str:
+    """Return the key of a group with these labels under the root route."""
+    inner = ", ".join(f"{name}={_quoted(value)}" for name, value in sorted(labels.items()))
+    return f"{{}}:{{{inner}}}"
+
+
+def _quoted(text: str) -> str:
+    """Return text in double quotes with Go's escapes, as its %q prints it for what labels hold."""
+    short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f",
+             "\v": "\\v"}  # fmt: skip
+    return '"' + "".join(short.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:
+    """Return the labels of the group that an alert belongs to; absent ones are left out, `...` means all."""
+    if list(group_by) == ["..."]:
+        return dict(labels)
+    return {name: labels[name] for name in group_by if labels.get(name)}
+
+
+def render(group: GroupOfAlerts, *, receiver: str, external_url: str, max_alerts: int = 0) -> str:
+    """Return the message as JSON text.
+
+    Args:
+        max_alerts: the most alerts that are listed, 0 for all; `truncatedAlerts` counts the others.
+    """
+    alerts = sorted(group.alerts, key=cmp_to_key(_compare))
+    listed = alerts[:max_alerts] if max_alerts else alerts
+    shown = [_alert(alert, external_url) for alert in listed]
+    message = {
+        "receiver": receiver,
+        "status": _status(alerts),
+        "alerts": shown,
+        "groupLabels": dict(sorted(group.labels.items())),
+        "commonLabels": _common([alert["labels"] for alert in shown]),
+        "commonAnnotations": _common([alert["annotations"] for alert in shown]),
+        "externalURL": external_url,
+        "version": "4",
+        "groupKey": group.key,
+        "truncatedAlerts": len(alerts) - len(listed),
+    }
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    # As Go's encoder does, so that the text is safe inside HTML and JavaScript; quotes of JSON stay as they are.
+    for character in "&<>\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text + "\n"
+
+
+def _status(alerts: Sequence[Alert]) -> str:
+    return "firing" if any(alert.state is AlertState.FIRING for alert in alerts) else "resolved"
+
+
+def _alert(alert: Alert, external_url: str) -> dict[str, Any]:
+    started = alert.fired_at if alert.fired_at is not None else alert.active_since
+    return {
+        "status": "firing" if alert.state is AlertState.FIRING else "resolved",
+        "labels": dict(sorted(alert.labels.items())),
+        "annotations": dict(sorted(alert.annotations.items())),
+        "startsAt": format_time(started),
+        "endsAt": NO_TIME if alert.resolved_at is None else format_time(alert.resolved_at),
+        "generatorURL": f"{external_url}/#alert/{alert.id}",
+        "fingerprint": fingerprint(alert.labels),
+    }
+
+
+def format_time(seconds: float) -> str:
+    """Return Unix seconds as RFC 3339 in UTC with milliseconds, without zeros at the end, as Go prints it."""
+    moment = datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    return text.rstrip("0").rstrip(".") + "Z"
+
+
+def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    if not mappings:
+        return {}
+    first, *others = mappings
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+
+
+def _compare(left: Alert, right: Alert) -> int:
+    """Order alerts as Alertmanager does: by job, by instance, then by all labels."""
+    for name in ("job", "instance"):
+        ours, theirs = left.labels.get(name), right.labels.get(name)
+        if ours != theirs:
+            return 1 if ours is None else -1 if theirs is None or ours < theirs else 1
+    if len(left.labels) != len(right.labels):
+        return -1 if len(left.labels) < len(right.labels) else 1
+    for name in sorted({*left.labels, *right.labels}):
+        ours, theirs = left.labels.get(name), right.labels.get(name)
+        if ours != theirs:
+            return -1 if ours is None else 1 if theirs is None or ours > theirs else -1
+    return 0
