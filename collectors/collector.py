@@ -35,12 +35,15 @@ class Readings:
         layout: its series; the same object as last time while the series are the same.
         values: shape (len(layout),).
         timestamps_ms: shape (len(layout),), where samples brought their own times.
+        problem: what is wrong with the thing that was measured, in one line, for people who look at the source: why
+            a probe failed though it could be made; empty where all is well.
     """
 
     layout: Layout
     values: FloatArray
     families: Mapping[str, Family] = field(default_factory=dict)
     timestamps_ms: TimeArray | None = None
+    problem: str = ""
 
 
 class Collector(Protocol):

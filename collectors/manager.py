@@ -42,6 +42,7 @@ class TargetStatus:
     Attributes:
         job: the target label `job`; the name of the plugin where there is none.
         health: `up`, `down`, or `unknown` before the first collection has ended.
+        last_error: why it is down; of one that is up, what the collection found wrong (a probe that failed).
         last_collected: Unix seconds at which the last collection began; None before the first.
         last_duration_seconds: how long it took.
         samples: how many samples it gave.
@@ -315,7 +316,9 @@ class CollectorManager:
             return
         if source.failures_in_a_row:
             _log.info("%s is up again after %d failures", source.collector.source, source.failures_in_a_row)
-        source.health, source.last_error, source.failures_in_a_row = "up", "", 0
+        if readings.problem and readings.problem != source.last_error:
+            _log.warning("%s: %s", source.collector.source, readings.problem)
+        source.health, source.last_error, source.failures_in_a_row = "up", readings.problem, 0
         source.last_duration_seconds = duration
         source.readings = readings
         self._statistics.succeeded(source.kind, duration)

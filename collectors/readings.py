@@ -48,14 +48,14 @@ class ReadingsBuilder:
         self._families: Mapping[str, Family] = {}
         self._kept: NDArray[np.intp] | None = None
 
-    def build(self, batch: Batch) -> Readings:
+    def build(self, batch: Batch, *, problem: str = "") -> Readings:
         """Return the batch as Readings; of a series that was measured twice, the first value counts."""
         if batch.keys != self._keys:
             self._renew(batch.keys)
         values: FloatArray = np.array(batch.values, dtype=np.float64)
         if self._kept is not None:
             values = values[self._kept]
-        return Readings(self._layout, values, self._families)
+        return Readings(self._layout, values, self._families, problem=problem)
 
     def _renew(self, keys: list[_Key]) -> None:
         positions: dict[Labels, int] = {}

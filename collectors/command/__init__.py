@@ -1,0 +1,5 @@
+"""Commands that print metrics, and Nagios plugins."""
+
+from collectors.command.plugin import CommandPlugin
+
+__all__ = ["CommandPlugin"]

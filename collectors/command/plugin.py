@@ -1,0 +1,52 @@
+"""Makes a collector of each entry in `commands`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import TypeAdapter
+
+from collectors.collector import Collector
+from collectors.command.collector import CommandCollector
+from collectors.command.config import CommandConfig, CommandConfigs
+from collectors.config_problem import config_error
+from collectors.context import CollectorContext
+from core.yaml_file import Path_
+
+
+class CommandPlugin:
+    """Reads `commands`."""
+
+    config_key: ClassVar[str] = "commands"
+    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(CommandConfigs)
+    config_default: ClassVar[Any] = []
+
+    def build(self, config: Sequence[CommandConfig], context: CollectorContext) -> Sequence[Collector]:
+        """Make the collectors."""
+        return [_collector(one, context, (self.config_key, index)) for index, one in enumerate(config)]
+
+
+def _collector(config: CommandConfig, context: CollectorContext, path: Path_) -> CommandCollector:
+    interval = config.interval or context.interval_seconds
+    timeout = config.timeout or min(context.timeout_seconds, interval)
+    if timeout > interval:
+        message = f"{timeout:g} s is longer than the interval of {interval:g} s; shorten it, or set interval"
+        raise config_error((*path, "timeout"), message)
+    folder = Path("/") if config.working_directory is None else context.base / config.working_directory
+    if not folder.is_dir():
+        raise config_error(
+            (*path, "working_directory"), f"there is no folder {str(folder)!r}; make it, or name another"
+        )
+    if shutil.which(config.argv[0], path=None) is None and not (folder / config.argv[0]).is_file():
+        message = f"there is no program {config.argv[0]!r} that may be run; give its full path"
+        raise config_error((*path, "argv", 0), message)
+    return CommandCollector(
+        config,
+        folder,
+        interval_seconds=interval,
+        timeout_seconds=timeout,
+        signature=(config, interval, timeout, folder),
+    )

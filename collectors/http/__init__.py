@@ -1,0 +1,1 @@
+"""What everything that speaks HTTP to the watched world shares."""

@@ -1,0 +1,25 @@
+"""Labels that a config file puts on series."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+
+
+def _check(labels: dict[str, str]) -> dict[str, str]:
+    for name in labels:
+        if name.startswith("__"):
+            raise ValueError(
+                f"{name!r} begins with __, which is not supported yet; use the settings of the job instead"
+            )
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no label name; use letters, digits and _, and no digit first")
+    return labels
+
+
+ConfigLabels = Annotated[dict[str, str], AfterValidator(_check)]
+"""Label names and values from a config file."""

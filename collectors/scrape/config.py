@@ -1,0 +1,144 @@
+"""Section `scrape_configs`, as Prometheus has it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from collectors.http.config import HttpClientConfig
+from collectors.labels import ConfigLabels
+from collectors.size import ByteSize
+from collectors.unsupported import Unsupported
+from core.config import Duration, Section
+
+DEFAULT_BODY_LIMIT = 64 * 1024 * 1024
+"""Ten times what 100,000 series take. Prometheus has no limit by default, and one target can end it."""
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^\s:/?#@\[\]]+)(?::(\d{1,5}))?")
+
+
+def _target(text: str) -> str:
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 0 < int(match[2] or 80) < 65536:
+        raise ValueError(f"{text!r} is no target; write host:port, such as 127.0.0.1:9100")
+    return text
+
+
+Target = Annotated[str, AfterValidator(_target)]
+
+
+class StaticConfig(Section):
+    """Targets that are named one by one."""
+
+    targets: list[Target] = Field([], description="Addresses.", examples=[["127.0.0.1:9100"]])
+    labels: ConfigLabels = Field({}, description="Labels for all their series.", examples=[{"service": "shop"}])
+
+
+class UnsupportedScrapeKeys(Section):
+    """Keys of Prometheus that are refused by name."""
+
+    relabel_configs: Unsupported = Field(None, description="Not supported yet.")
+    metric_relabel_configs: Unsupported = Field(None, description="Not supported yet.")
+    target_limit: Unsupported = Field(None, description="Not supported yet.")
+    keep_dropped_targets: Unsupported = Field(None, description="Not supported yet.")
+    scrape_classic_histograms: Unsupported = Field(None, description="Not supported yet.")
+    native_histogram_bucket_limit: Unsupported = Field(None, description="Not supported yet.")
+    scrape_protocols: Unsupported = Field(None, description="Not supported yet.")
+    fallback_scrape_protocol: Unsupported = Field(None, description="Not supported yet.")
+    track_timestamps_staleness: Unsupported = Field(None, description="Not supported yet.")
+    metric_name_validation_scheme: Unsupported = Field(None, description="Not supported yet.")
+    http_headers: Unsupported = Field(None, description="Not supported yet.")
+    file_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    http_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    dns_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    docker_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    dockerswarm_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    kubernetes_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    consul_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    ec2_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    lightsail_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    azure_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    gce_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    digitalocean_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    hetzner_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    ionos_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    linode_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    openstack_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    ovhcloud_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    scaleway_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    vultr_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    eureka_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    kuma_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    marathon_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    nerve_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    serverset_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    nomad_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    puppetdb_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    stackit_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    triton_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+    uyuni_sd_configs: Unsupported = Field(None, description="Not supported yet.")
+
+
+class ScrapeConfig(HttpClientConfig, UnsupportedScrapeKeys):
+    """One job: targets that are asked in the same way."""
+
+    job_name: str = Field(min_length=1, description="Name of the job; its series' label `job`.", examples=["shop"])
+    scrape_interval: Duration | None = Field(
+        None, gt=0, description="How often; without it, that of `global`.", examples=["15s"]
+    )
+    scrape_timeout: Duration | None = Field(
+        None, gt=0, description="How long an answer may take; without it, that of `global`.", examples=["10s"]
+    )
+    metrics_path: str = Field("/metrics", description="Path of the metrics.", examples=["/metrics"])
+    scheme: Literal["http", "https"] = Field("http", description="http or https.", examples=["https"])
+    params: dict[str, list[str]] = Field({}, description="Parameters of the URL.", examples=[{"module": ["http_2xx"]}])
+    honor_labels: bool = Field(
+        False,
+        description="Whether the target's own job, instance and other labels win over those given here.",
+        examples=[False],
+    )
+    honor_timestamps: bool = Field(True, description="Whether times given by the target are kept.", examples=[True])
+    static_configs: list[StaticConfig] = Field(
+        [], description="The targets.", examples=[[{"targets": ["127.0.0.1:9100"]}]]
+    )
+    enable_compression: bool = Field(True, description="Whether to ask for gzip.", examples=[True])
+    body_size_limit: ByteSize = Field(
+        DEFAULT_BODY_LIMIT, ge=0, description="The most that an answer may hold; 0 is no limit.", examples=["64MB"]
+    )
+    sample_limit: int = Field(0, ge=0, description="The most samples an answer may hold; 0 is no limit.", examples=[0])
+    label_limit: int = Field(0, ge=0, description="The most labels a series may have; 0 is no limit.", examples=[30])
+    label_name_length_limit: int = Field(
+        0, ge=0, description="The longest label name, in bytes; 0 is no limit.", examples=[200]
+    )
+    label_value_length_limit: int = Field(
+        0, ge=0, description="The longest label value, in bytes; 0 is no limit.", examples=[1000]
+    )
+
+    @field_validator("metrics_path")
+    @classmethod
+    def _path(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme or parts.netloc or parts.query or parts.fragment:
+            raise ValueError(f"{value!r} is no path; put parameters under params and the host under static_configs")
+        return value if value.startswith("/") else "/" + value
+
+    @model_validator(mode="after")
+    def _timeout_within_interval(self) -> Self:
+        timeout, interval = self.scrape_timeout, self.scrape_interval
+        if timeout is not None and interval is not None and timeout > interval:
+            raise ValueError(f"scrape_timeout {timeout:g} s is longer than scrape_interval {interval:g} s; shorten it")
+        return self
+
+
+def _unique_jobs(configs: list[ScrapeConfig]) -> list[ScrapeConfig]:
+    names = [config.job_name for config in configs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two jobs are called {twice[0]!r}; rename one of them")
+    return configs
+
+
+ScrapeConfigs = Annotated[list[ScrapeConfig], AfterValidator(_unique_jobs)]
