@@ -125,6 +125,7 @@ class _Reader:
 
     def read(self) -> Parsed:
         """Return the samples of the body."""
+        ascii_only = self._body.isascii()
         for index, line in enumerate(self._lines):
             try:
                 if self._is_comment(line):
@@ -135,7 +136,7 @@ class _Reader:
                     self._sample_lines.append(index)
             except LineError as error:
                 raise ExpositionError(index + 1, str(error)) from None
-            plain = line.isascii()
+            plain = ascii_only or line.isascii()
             self._prefixes.append(start if plain else len(line[:start].encode("utf-8", "surrogateescape")))
         return self._parsed()
 

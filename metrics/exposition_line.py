@@ -14,6 +14,7 @@ from metrics.label import METRIC_NAME, Labels
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*+")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*+")
+_KEY = re.compile(r'[a-zA-Z_"]')
 _QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*+)"')
 _BLANKS = re.compile(r"[ \t]+")
 _BLANK = re.compile(r"[ \t]*+")
@@ -114,6 +115,8 @@ def read_meta(line: str, *, openmetrics: bool) -> Meta | None:
     name, position = _read_family_name(line, found.end(), keyword)
     text = line[position + 1 :]
     if line[position : position + 1] not in ("", " ", *("" if openmetrics else "\t")):
+        if keyword == "HELP" and not openmetrics:
+            return None  # what is only explanation does not cost the target its samples
         raise LineError(f"expected a space after the metric name, got {_shown(line, position)}")
     return Meta(keyword, name, unescape(text, help_text=not openmetrics) if keyword == "HELP" else text.strip(" \t"))
 
@@ -153,7 +156,8 @@ def _read_braces(line: str, position: int, name: str, *, openmetrics: bool) -> t
         position = _blank(line, position, openmetrics)
         if line.startswith(",", position):
             position = _blank(line, position + 1, openmetrics)
-        elif not line.startswith("}", position):
+        elif not line.startswith("}", position) and (openmetrics or not _KEY.match(line, position)):
+            # In the text format Prometheus does without the comma, so targets without it are about.
             raise LineError(f"expected ',' or '}}' after a label, got {_shown(line, position)}")
     if not name:
         raise LineError("the metric has no name")

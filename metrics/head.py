@@ -21,7 +21,7 @@ from metrics.label import METRIC_NAME, Labels, label_value
 from metrics.matrix import Columns
 from metrics.own_time import OwnTimeSeries, Reject
 from metrics.source import Source, as_columns
-from metrics.storage import Block, Matcher, is_missing
+from metrics.storage import Block, Matcher, Storage, is_missing
 
 _OWN_TIME = -1
 """Stands where a column would, for a series that brings its own timestamps."""
@@ -40,8 +40,8 @@ class _Part:
     own: Sequence[OwnTimeSeries]
 
 
-class Head:
-    """Samples in memory; implements metrics.storage.Storage.
+class Head(Storage):
+    """Samples in memory.
 
     Everything may be called from any thread.
 

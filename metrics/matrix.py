@@ -84,7 +84,7 @@ class Matrix:
         chunk = self._room(width)
         row = chunk.values[chunk.rows]
         bits = row.view(np.uint64)
-        if len(values) < len(row):
+        if len(values) < len(row) or not isinstance(columns, slice):
             bits[:] = MISSING_BITS
         row[columns] = values
         bits[stale] = STALE_BITS

@@ -29,7 +29,7 @@ TEXT_CASES = [
     ("a 1\n", [("a", 1, None)]),
     ("\n\n  \t\na 1\n\n", [("a", 1, None)]),
     ("", []),
-    ("# just a comment\n#\n#HELP a b\n# HELPa\n", []),
+    ("# just a comment\n#\n#HELP a b\n# HELPa\n# HELP a-b c\n", []),
     ("a{} 1", [("a", 1, None)]),
     ('a{x="1"} 1', [('a{x="1"}', 1, None)]),
     ('a{x="1",} 1', [('a{x="1"}', 1, None)]),
@@ -37,6 +37,7 @@ TEXT_CASES = [
     ('a{A="2",x="1"} 1', [('a{A="2",x="1"}', 1, None)]),
     ('  a  {  x = "1" , y="2" }  1 \t 123  ', [('a{x="1",y="2"}', 1, 123)]),
     ('a\t{x="1"}\t1\t123', [('a{x="1"}', 1, 123)]),
+    ('a{x="1" y="2"z="3"} 1', [('a{x="1",y="2",z="3"}', 1, None)]),
     ('a{x="1"}5', [('a{x="1"}', 5, None)]),
     ('a{x=""} 1', [("a", 1, None)]),
     ('a{x="",y="2"} 1', [('a{y="2"}', 1, None)]),
@@ -100,7 +101,7 @@ TEXT_MISTAKES = [
     ("ok 1\na{b='c'} 1\n", 2, "expected the value of label 'b' in double quotes, got \"'c'} 1\""),
     ("a{b=\n", 1, "expected the value of label 'b' in double quotes, got the end of the line"),
     ('a{b="x\ny"} 1\n', 1, "expected the value of label 'b' in double quotes, got '\"x'"),
-    ('a{b="c" c="d"} 1\n', 1, "expected ',' or '}' after a label, got 'c=\"d\"} 1'"),
+    ('a{b="c" 1', 1, "expected ',' or '}' after a label, got '1'"),
     ('a{b="c",,} 1', 1, "expected a label name, got ',} 1'"),
     ('a{,} 1', 1, "expected a label name, got ',} 1'"),
     ('a{b} 1', 1, "expected '=' after label 'b', got '} 1'"),
@@ -134,7 +135,7 @@ TEXT_MISTAKES = [
     ("# TYPE a", 1, "'' is no metric type"),
     ("# TYPE # x", 1, "expected a metric name after TYPE, got '# x'"),
     ("# HELP \n", 1, "expected a metric name after HELP, got the end of the line"),
-    ("# HELP a-b c\n", 1, "expected a space after the metric name, got '-b c'"),
+    ("# TYPE a-b counter\n", 1, "expected a space after the metric name, got '-b counter'"),
 ]  # fmt: skip
 
 
@@ -166,6 +167,8 @@ OPENMETRICS_MISTAKES = [
     ("a 1 # {x} 1\n# EOF\n", 1, "expected '=' after label 'x', got '} 1'"),
     ("a 1 # {} \n# EOF\n", 1, "expected the value of an exemplar, got ' '"),
     ("a 1 # {} x\n# EOF\n", 1, "value 'x' is not a number"),
+    ('a{x="1" y="2"} 1\n# EOF\n', 1, "expected ',' or '}' after a label, got ' y=\"2\"} 1'"),
+    ("# HELP a-b c\n# EOF\n", 1, "expected a space after the metric name, got '-b c'"),
     ("a 1 # x\n# EOF\n", 1, "expected the labels of an exemplar, got 'x'"),
     ("# a comment\n# EOF\n", 1, "expected '# HELP', '# TYPE', '# UNIT' or '# EOF', got '# a comment'"),
     ("# TYPE a untyped\n# EOF\n", 1, "'untyped' is no metric type"),

@@ -63,7 +63,7 @@ def milliseconds(stamp: float | Timestamp | None) -> int | None:
     return stamp.sec * 1000 + stamp.nsec // 1_000_000 if isinstance(stamp, Timestamp) else round(stamp * 1000)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(samples, blanks)
 def test_text_format_is_read_as_prometheus_client_reads_it(
     rows: list[tuple[str, dict[str, str], float, int | None]], space: str
@@ -81,7 +81,7 @@ def test_text_format_is_read_as_prometheus_client_reads_it(
     np.testing.assert_equal(ours(parse(body.encode(), TEXT, parsed)), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(samples)
 def test_openmetrics_is_read_as_prometheus_client_reads_it(
     rows: list[tuple[str, dict[str, str], float, int | None]],
