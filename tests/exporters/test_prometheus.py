@@ -18,6 +18,7 @@ from exporters.exporter import ENTRY_POINT_GROUP
 from exporters.prometheus import PrometheusExporter, render
 from metrics.exposition import parse
 from metrics.frame import NO_TIMESTAMP, STALE, Family, FloatArray, Layout, MetricType, TimeArray
+from metrics.head import Head
 from metrics.label import METRIC_NAME, Labels, labels_of
 from tests.components import require
 
@@ -312,6 +313,7 @@ def test_exporter_is_found_as_a_plugin() -> None:
 @pytest.mark.component("prometheus")
 def test_promtool_finds_nothing_wrong() -> None:
     own = CollectorRegistry()
+    Head(registry=own)
     Counter("watchkeeper_requests_total", "Requests.", ["code"], registry=own).labels("200").inc()
     Histogram("watchkeeper_step_seconds", "Steps.", registry=own).observe(2)
     Summary("watchkeeper_size_bytes", "Sizes.", registry=own).observe(7)
