@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint format types contracts bench components lock clean
+.PHONY: help run test unit lint format types bench components lock install clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,17 @@ bench: $(VENV)/.dev components ## Measure against the real peers; see benchmarks
 lock: $(VENV)/.dev ## Write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build --output-file packaging/requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev --constraint packaging/requirements.lock --output-file packaging/requirements-dev.lock pyproject.toml
+
+PREFIX ?= /opt/watchkeeper
+install: ## Install as a systemd service: program, unit, first config (DESTDIR and PREFIX as usual)
+	$(PYTHON) -m venv $(DESTDIR)$(PREFIX)
+	$(DESTDIR)$(PREFIX)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps --only-binary :all: -r packaging/requirements.lock
+	$(DESTDIR)$(PREFIX)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation .
+	install -d $(DESTDIR)/usr/bin $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/watchkeeper
+	install -d -m 700 $(DESTDIR)/etc/watchkeeper/credentials
+	ln -sfn $(PREFIX)/bin/watchkeeper $(DESTDIR)/usr/bin/watchkeeper
+	install -m 644 packaging/watchkeeper.service $(DESTDIR)/etc/systemd/system/watchkeeper.service
+	test -e $(DESTDIR)/etc/watchkeeper/watchkeeper.yml || install -m 644 examples/watchkeeper.yml $(DESTDIR)/etc/watchkeeper/watchkeeper.yml
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

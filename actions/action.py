@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pydantic import ValidationError
 
 from actions.operation import JSON
 from core.clock import Clock
 from core.config import Section
-from core.errors import PermanentError
+from core.errors import NotFoundError, PermanentError, UserError
 from core.plugin import load_plugin, plugin_names
 
 if TYPE_CHECKING:
@@ -175,6 +178,35 @@ def action_kinds() -> list[str]:
     return plugin_names(ENTRY_POINT_GROUP)
 
 
+def known_action(kind: str) -> Action:
+    """Return the action for a kind of operation that somebody named.
+
+    Raises: NotFoundError: there is no such kind; the known ones are listed.
+    """
+    if kind not in action_kinds():
+        raise NotFoundError(f"no operation {kind!r}; known are {', '.join(action_kinds())}")
+    return load_action(kind)
+
+
+def check_parameters(kind: str, parameters: Mapping[str, JSON], where: str) -> dict[str, JSON]:
+    """Return an operation's parameters as plain data, checked; what was not given stays open for the action's default.
+
+    Raises: UserError: naming `where`, each wrong parameter and what it should be.
+    """
+    try:
+        model = known_action(kind).parameters_type.model_validate(dict(parameters))
+    except ValidationError as error:
+        told = "; ".join(_told(details["loc"], details["msg"]) for details in error.errors())
+        raise UserError(f"{where}: {told}") from None
+    return model.model_dump(mode="json", exclude_unset=True)
+
+
+def _told(location: tuple[int | str, ...], message: str) -> str:
+    path = ".".join(str(part) for part in location)
+    return f"{path}: {message.removeprefix('Value error, ')}" if path else message
+
+
+@cache
 def load_action(kind: str) -> Action:
     """Return the action for a kind of operation.
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from pydantic import ValidationError
 
-from actions.action import Action, ActionContext, Order, action_kinds, load_action
+from actions.action import Action, ActionContext, Order, action_kinds, check_parameters, known_action, load_action
 from actions.config import ActionsConfig
 from actions.deployment.revision import quarantined
+from actions.deployment.router_collector import RouterCollector
 from actions.deployment.service import snapshot
 from actions.deployment.sites import Actuators, Sites
 from actions.deployment.status import ServiceStatus
@@ -28,7 +28,7 @@ from actions.policy import Facts, PolicyConfig, Trigger
 from actions.runner import Runner, run_id_of
 from core.clock import Clock
 from core.db.database import Database
-from core.errors import NotFoundError, UserError, WatchkeeperError
+from core.errors import UserError, WatchkeeperError
 from core.logbook import Logbook
 from core.tasks import OnCrash, Tasks, cancel_and_wait
 
@@ -90,9 +90,8 @@ class Actions:
         self._engine = engine or DbosEngine(state_directory / "operations.db")
         self._engine_lock = asyncio.Lock()
         self._engine_started = False
-        self._loaded: dict[str, Action] = {}
         self._runner = Runner(
-            self._store, clock, tasks, action_of=self._action, context_of=self._context,
+            self._store, clock, tasks, action_of=load_action, context_of=self._context,
             on_change=self._changed,
             on_step=lambda operation: self._metrics.step_starts(operation, clock.now()),
         )  # fmt: skip
@@ -134,7 +133,7 @@ class Actions:
 
     def _check_policies(self, policies: Sequence[PolicyConfig]) -> None:
         for policy in policies:
-            self._check_parameters(policy.do.operation, policy.do.parameters, f"policy {policy.name!r}")
+            check_parameters(policy.do.operation, policy.do.parameters, f"policy {policy.name!r}")
 
     def _wake(self, *, needed: bool) -> None:
         if needed or self._config.services or self._config.policies:
@@ -163,8 +162,8 @@ class Actions:
             UserError: a parameter is wrong or the operation is impossible now.
             StoreUnavailableError: it could not be written down; nothing was done.
         """
-        action = self._known_action(kind)
-        checked = self._check_parameters(kind, parameters, kind)
+        action = known_action(kind)
+        checked = check_parameters(kind, parameters, kind)
         environment = self._sites.environment_of(service, environment) if service else environment
         settings: dict[str, JSON] = {}
         deadline = DEADLINE_SECONDS
@@ -223,6 +222,11 @@ class Actions:
         """
         await self._policies.offer(trigger)
 
+    def collectors(self) -> list[RouterCollector]:
+        """Return what reads the routers' counts of requests, for the daemon's collector manager; none without one."""
+        routed = [name for name in self._sites.names() if self._sites.config(*name).router is not None]
+        return [RouterCollector(lambda: [self._sites.site(*name) for name in routed])] if routed else []
+
     def kinds(self) -> list[str]:
         """Return the kinds of operation that are installed."""
         return action_kinds()
@@ -261,25 +265,6 @@ class Actions:
             await self._keeper.tend()
             await self._clock.sleep(self._keeper.pause_seconds())
 
-    def _known_action(self, kind: str) -> Action:
-        if kind not in action_kinds():
-            raise NotFoundError(f"no operation {kind!r}; known are {', '.join(action_kinds())}")
-        return self._action(kind)
-
-    def _action(self, kind: str) -> Action:
-        if kind not in self._loaded:
-            self._loaded[kind] = load_action(kind)
-        return self._loaded[kind]
-
-    def _check_parameters(self, kind: str, parameters: Mapping[str, JSON], where: str) -> dict[str, JSON]:
-        """Return the parameters as plain data, checked; what was not given stays open for the action's default."""
-        try:
-            model = self._known_action(kind).parameters_type.model_validate(dict(parameters))
-        except ValidationError as error:
-            told = "; ".join(_told(details["loc"], details["msg"]) for details in error.errors())
-            raise UserError(f"{where}: {told}") from None
-        return model.model_dump(mode="json", exclude_unset=True)
-
     def _context(self, operation: Operation) -> ActionContext:
         return ActionContext(self._clock, self._base, self._sites.site_of(operation))
 
@@ -316,7 +301,7 @@ class Actions:
 
     async def policy_facts(self, policy: PolicyConfig, service: str, environment: str) -> Facts:
         """Return what a decision about the service is made from."""
-        action = self._known_action(policy.do.operation)
+        action = known_action(policy.do.operation)
         known = bool(service) and self._sites.known(service, environment)
         holder = await self._store.holder(service, environment) if service else None
         facts = Facts(
@@ -362,11 +347,6 @@ def _order_of_new(new: NewOperation, now: float) -> Order:
     return Order(
         "", new.service, new.environment, new.parameters, new.requested_by, new.reason, now, automatic
     )  # fmt: skip
-
-
-def _told(location: tuple[int | str, ...], message: str) -> str:
-    path = ".".join(str(part) for part in location)
-    return f"{path}: {message.removeprefix('Value error, ')}" if path else message
 
 
 def _real_actuators(state_directory: Path, clock: Clock) -> Callable[[], Actuators]:

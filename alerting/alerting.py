@@ -191,6 +191,11 @@ class Alerting:
         return self._evaluator.progress if self._restored else self._clock.monotonic()
 
     @property
+    def is_restored(self) -> bool:
+        """Whether what the last process wrote down has been read, so that `alerts` is complete."""
+        return self._restored
+
+    @property
     def trouble(self) -> str:
         """Why changes cannot be made durable now; empty while all is well."""
         return self._journal.trouble

@@ -36,9 +36,10 @@ def _duration(value: object, info: ValidationInfo) -> object:
     return value
 
 
-Duration = Annotated[
-    float, BeforeValidator(_duration), PlainSerializer(format_duration, return_type=str, when_used="json")
-]
+DURATION_MARK = BeforeValidator(_duration)
+"""What makes a number of seconds a duration; the reference of the config file looks for it."""
+
+Duration = Annotated[float, DURATION_MARK, PlainSerializer(format_duration, return_type=str, when_used="json")]
 """Seconds; in a file, a duration as Prometheus writes it."""
 
 

@@ -1,0 +1,173 @@
+"""The config file as a whole: every package's section under one roof, and all mistakes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, TypeAdapter, create_model
+
+from actions.config import ActionsConfig
+from alerting.config import AlertingConfig
+from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
+from core.config import Duration, Section, validate
+from core.errors import ConfigError, Problem, UserError
+from core.plugin import load_plugin, plugin_names
+from core.yaml_file import Document, parse_yaml, read_yaml
+from daemon.state_directory import default_state_directory
+from security.listen import check_listen, parse_listen
+
+DEFAULT_LISTEN = "127.0.0.1:8797"
+
+
+class GlobalConfig(Section):
+    """Defaults for every source and rule, as in Prometheus' `global`."""
+
+    scrape_interval: Annotated[Duration, Field(gt=0, description="How often a source is read.", examples=["15s"])] = (
+        15.0
+    )
+    scrape_timeout: Annotated[
+        Duration | None,
+        Field(description="How long one reading may take; at most the interval.", examples=["10s"]),
+    ] = None
+    evaluation_interval: Annotated[
+        Duration,
+        Field(gt=0, description="How often rules run that depend on time or absence.", examples=["15s"]),
+    ] = 15.0
+
+
+class WebConfig(Section):
+    """The page, the API and /metrics."""
+
+    listen: Annotated[
+        str,
+        Field(description="Address and port; another than loopback needs token_file.", examples=["127.0.0.1:8797"]),
+    ] = DEFAULT_LISTEN
+    token_file: Annotated[
+        str | None,
+        Field(description="File with the token that callers must send.", examples=["/etc/watchkeeper/token"]),
+    ] = None
+    external_url: Annotated[
+        str | None,
+        Field(description="How people reach the page; for links.", examples=["https://watch.example.org/"]),
+    ] = None
+
+
+class StateConfig(Section):
+    """What must outlive the daemon."""
+
+    directory: Annotated[
+        Path | None,
+        Field(description="Folder of the state database and artifacts.", examples=["/var/lib/watchkeeper"]),
+    ] = None
+
+
+class StoreConfig(Section):
+    """The samples that are kept in memory."""
+
+    retention: Annotated[Duration, Field(gt=0, description="How long samples are kept.", examples=["6h"])] = 6 * 3600.0
+
+
+class LogConfig(Section):
+    """The daemon's own log."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = "info"
+    format: Annotated[Literal["text", "json"], Field(description="How a line looks.")] = "text"
+
+
+class RootConfig(AlertingConfig, ActionsConfig):
+    """Everything but the collectors' sections, which come from the installed plugins."""
+
+    global_: Annotated[GlobalConfig, Field(alias="global", description="Defaults.")] = GlobalConfig()
+    web: Annotated[WebConfig, Field(description="The page, the API and /metrics.")] = WebConfig()
+    state: Annotated[StateConfig, Field(description="What must outlive the daemon.")] = StateConfig()
+    store: Annotated[StoreConfig, Field(description="The samples that are kept in memory.")] = StoreConfig()
+    log: Annotated[LogConfig, Field(description="The daemon's own log.")] = LogConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A valid configuration and where it came from.
+
+    Attributes:
+        document: the file as it was read, for the places of mistakes that show later.
+        file: None for the built-in defaults.
+        plugins: the collector plugins by name.
+    """
+
+    root: RootConfig
+    document: Document
+    file: Path | None
+    plugins: Mapping[str, CollectorPlugin]
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.file.parent if self.file else Path.cwd()
+
+    @property
+    def state_directory(self) -> Path:
+        """Where state is kept."""
+        return self.root.state.directory or default_state_directory()
+
+    def section(self, plugin: CollectorPlugin) -> Any:
+        """Return the validated section of a collector plugin."""
+        return getattr(self.root, plugin.config_key)
+
+
+@cache
+def collector_plugins() -> dict[str, CollectorPlugin]:
+    """Return an instance of every installed collector plugin, by name."""
+    return {
+        name: cast("type[CollectorPlugin]", load_plugin(ENTRY_POINT_GROUP, name))()
+        for name in plugin_names(ENTRY_POINT_GROUP)
+    }
+
+
+@cache
+def config_model() -> type[RootConfig]:
+    """Return the model of a whole config file, with the sections of all installed plugins."""
+    fields: dict[str, Any] = {
+        plugin.config_key: (_annotation(plugin), plugin.config_default) for plugin in collector_plugins().values()
+    }
+    return create_model("ConfigFile", __base__=RootConfig, __doc__=RootConfig.__doc__, **fields)
+
+
+def _annotation(plugin: CollectorPlugin) -> Any:
+    kind = plugin.config_type
+    return kind._type if isinstance(kind, TypeAdapter) else kind
+
+
+def load(file: Path | None) -> LoadedConfig:
+    """Read and validate a config file, or give the built-in defaults for None.
+
+    Raises: ConfigError: every mistake, with its place.
+    """
+    document = read_yaml(file) if file else parse_yaml("", "built-in defaults")
+    if not isinstance(document.data, dict):
+        message = "must be a mapping of sections, such as 'scrape_configs:'"
+        raise ConfigError([Problem(document.file, 1, 1, "", message)])
+    root = validate(document, config_model())
+    loaded = LoadedConfig(root, document, file.absolute() if file else None, collector_plugins())
+    problems = list(_cross_check(loaded))
+    if problems:
+        raise ConfigError(problems)
+    return loaded
+
+
+def _cross_check(loaded: LoadedConfig) -> list[Problem]:
+    """Return the mistakes that show only between sections."""
+    problems = []
+    root = loaded.root
+    try:
+        check_listen(parse_listen(root.web.listen), token_configured=root.web.token_file is not None)
+    except UserError as error:
+        problems.append(loaded.document.problem(("web", "listen"), str(error).removeprefix("web.listen: ")))
+    timeout, interval = root.global_.scrape_timeout, root.global_.scrape_interval
+    if timeout is not None and timeout > interval:
+        path = ("global", "scrape_timeout")
+        problems.append(loaded.document.problem(path, "is longer than scrape_interval; make it shorter"))
+    return problems

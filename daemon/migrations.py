@@ -1,0 +1,14 @@
+"""The schema of the state database, as all packages want it."""
+
+from __future__ import annotations
+
+import actions.migrations
+import alerting.migrations
+import core.logbook
+from core.db.migration import Migration
+
+MIGRATIONS: tuple[Migration, ...] = (
+    *core.logbook.MIGRATIONS,
+    *alerting.migrations.MIGRATIONS,
+    *actions.migrations.MIGRATIONS,
+)

@@ -1,0 +1,103 @@
+"""A configuration made ready: everything that can be wrong with it shows here, before anything that runs is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from actions.action import check_parameters
+from alerting.load import load_rules
+from collectors.collector import Collector
+from collectors.context import CollectorContext
+from core.clock import Clock, SystemClock
+from core.errors import ConfigError, Problem, UserError
+from daemon.config import LoadedConfig, load
+
+NEEDS_RESTART = (("web", "listen"), ("web", "token_file"), ("state", "directory"), ("store", "retention"))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A configuration that can run, with the collectors that it asks for."""
+
+    loaded: LoadedConfig
+    collectors: tuple[Collector, ...]
+
+    @property
+    def settle_seconds(self) -> float:
+        """How long after a start until every source was read once: the longest interval with its timeout."""
+        return max((source.interval_seconds + source.timeout_seconds for source in self.collectors), default=30.0)
+
+
+def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, hostname: str) -> Prepared:
+    """Build and check what a configuration asks for; reads files, so it is for a thread.
+
+    Raises: ConfigError: every mistake that only shows in context: rule files, secret files, parameters of policies.
+    """
+    global_ = loaded.root.global_
+    context = CollectorContext(
+        clock=clock,
+        interval_seconds=global_.scrape_interval,
+        timeout_seconds=global_.scrape_timeout or min(10.0, global_.scrape_interval),
+        base=loaded.base,
+        registry=registry,
+        hostname=hostname,
+    )
+    problems: list[Problem] = []
+    collectors: list[Collector] = []
+    for plugin in loaded.plugins.values():
+        try:
+            collectors += plugin.build(loaded.section(plugin), context)
+        except UserError as error:
+            problems += _problems(loaded, (plugin.config_key,), error)
+    try:
+        load_rules(loaded.root, loaded.base, loaded.document)
+    except UserError as error:
+        problems += _problems(loaded, (), error)
+    for index, policy in enumerate(loaded.root.policies):
+        try:
+            check_parameters(policy.do.operation, policy.do.parameters, f"policy {policy.name!r}")
+        except UserError as error:
+            problems += _problems(loaded, ("policies", index, "do", "parameters"), error)
+    if problems:
+        raise ConfigError(problems)
+    return Prepared(loaded, tuple(collectors))
+
+
+def _problems(loaded: LoadedConfig, path: tuple[str | int, ...], error: UserError) -> Iterable[Problem]:
+    if not isinstance(error, ConfigError):
+        return [loaded.document.problem(path, str(error))]
+    return [problem if problem.line else _placed(loaded, problem) for problem in error.problems]
+
+
+def _placed(loaded: LoadedConfig, problem: Problem) -> Problem:
+    """Return a mistake with its place: a plugin knows the path of a value, only the daemon knows the file."""
+    path = tuple(int(part) if part.isdecimal() else part for part in problem.path.split("."))
+    return loaded.document.problem(path, problem.message)
+
+
+def refuse_what_needs_a_restart(running: LoadedConfig, new: LoadedConfig) -> None:
+    """Refuse a reload that changes what only a restart can change.
+
+    Raises: ConfigError: naming each such key.
+    """
+    problems = []
+    for path in NEEDS_RESTART:
+        before, after = (getattr(getattr(loaded.root, path[0]), path[1]) for loaded in (running, new))
+        if before != after:
+            message = f"changed from {before} to {after}, which needs a restart; restart, or change it back"
+            problems.append(new.document.problem(path, message))
+    if problems:
+        raise ConfigError(problems)
+
+
+def check(file: Path) -> list[Problem]:
+    """Return every mistake that can be found in a config file without running it."""
+    try:
+        prepare(load(file), clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
+    except ConfigError as error:
+        return list(error.problems)
+    return []
