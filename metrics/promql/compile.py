@@ -211,7 +211,7 @@ def _absent_over_time(arguments: Sequence[ast.Node]) -> Operator:
 
 def _label_replace(arguments: Sequence[ast.Node]) -> Operator:
     target, replacement, source, pattern = (_text(argument) for argument in arguments[1:])
-    change = _checked(lambda: label_replacer(target, replacement, source, translate(pattern)))
+    change = _checked(lambda: label_replacer(target, replacement, source, _pattern(pattern)))
     return Relabel(compile_plan(arguments[0]), change, target=target)
 
 

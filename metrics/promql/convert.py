@@ -34,7 +34,15 @@ def parse_tree(text: str) -> ast.Node:
 
     Raises: ValueError: the library's reason for refusing it. ExpressionError: ours.
     """
-    return _node(library.parse(text))
+    try:
+        return _node(library.parse(text))
+    except Exception:
+        raise
+    except BaseException as error:
+        # A bug in the library; what it raises then is no Exception, and no module exports its class.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError("the parser cannot read this expression") from None
 
 
 def _node(node: Any) -> ast.Node:

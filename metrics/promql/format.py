@@ -79,11 +79,10 @@ def format_number(value: float) -> str:
 
 def _selector(node: ast.VectorSelector) -> str:
     name, rest = "", list(node.matchers)
-    for matcher in node.matchers:
-        if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL and _METRIC.fullmatch(matcher.value):
-            name = matcher.value
-            rest.remove(matcher)
-            break
+    names = [matcher for matcher in rest if matcher.name == METRIC_NAME]
+    if len(names) == 1 and names[0].op is MatchOp.EQUAL and _METRIC.fullmatch(names[0].value):
+        name = names[0].value
+        rest.remove(names[0])
     body = ",".join(f"{_label(m.name)}{m.op.value}{_quoted(m.value)}" for m in rest)
     return f"{name}{{{body}}}" if body or not name else name
 

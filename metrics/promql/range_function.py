@@ -54,19 +54,42 @@ def _extrapolated(window: Window, change: FloatArray, *, is_counter: bool) -> Fl
 
     Source: Prometheus, promql/functions.go, extrapolatedRate.
     """
-    first_time, last_time = window.times[:, 0], window.back(0)[1]
-    sampled = (last_time - first_time) / 1000.0
-    distance = sampled / np.maximum(window.counts - 1, 1)
-    to_start = (first_time - window.starts) / 1000.0
-    to_end = (window.ends - last_time) / 1000.0
-    to_start = np.where(to_start >= distance * 1.1, distance / 2, to_start)
-    to_end = np.where(to_end >= distance * 1.1, distance / 2, to_end)
+    one = window.full and window.times.size == window.values.shape[1]
+    sampled, to_start, to_end = _one_extension(window) if one else _extensions(window)
     if is_counter:
         first = window.values[:, 0]
         to_zero = np.where((change > 0) & (first >= 0), sampled * (first / change), np.inf)
         to_start = np.where(to_zero < to_start, to_zero, to_start)
     extrapolated: FloatArray = change * ((sampled + to_start + to_end) / sampled)
     return extrapolated
+
+
+def _extensions(window: Window) -> tuple[Parameter, Parameter, Parameter]:
+    """Return the seconds between first and last sample, and how far to go on before and after them."""
+    first_time, last_time = window.times[:, 0], window.back(0)[1]
+    sampled = (last_time - first_time) / 1000.0
+    distance = sampled / np.maximum(window.counts - 1, 1)
+    to_start = (first_time - window.starts) / 1000.0
+    to_end = (window.ends - last_time) / 1000.0
+    return (
+        sampled,
+        np.where(to_start >= distance * 1.1, distance / 2, to_start),
+        np.where(to_end >= distance * 1.1, distance / 2, to_end),
+    )
+
+
+def _one_extension(window: Window) -> tuple[float, float, float]:
+    """Return the same for a single window over series with the same times: a dozen array operations fewer."""
+    first_time, last_time = window.times[0, 0, 0].item(), window.times[0, -1, 0].item()
+    sampled = (last_time - first_time) / 1000.0
+    distance = sampled / (window.times.shape[1] - 1)
+    to_start = (first_time - window.starts.item()) / 1000.0
+    to_end = (window.ends.item() - last_time) / 1000.0
+    return (
+        sampled,
+        distance / 2 if to_start >= distance * 1.1 else to_start,
+        distance / 2 if to_end >= distance * 1.1 else to_end,
+    )
 
 
 def _increments(window: Window) -> FloatArray:

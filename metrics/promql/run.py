@@ -15,6 +15,13 @@ from metrics.promql.value import Value
 from metrics.storage import Block, Matcher, Storage
 
 
+class NewestStorage(Protocol):
+    """What a store may offer beside metrics.storage.Storage, so that a query of one time reads only what it needs."""
+
+    def select_newest(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
+        """Return what select() returns, less any samples that have a newer one of the same series in their block."""
+
+
 @dataclass(slots=True)
 class Shared:
     """What subqueries share with the query that they belong to; times are Unix milliseconds."""
@@ -83,7 +90,15 @@ class Run:
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
         """Return the store's blocks, counted against the limit."""
-        blocks = self.shared.storage.select(matchers, start_ms, end_ms)
+        return self._counted(self.shared.storage.select(matchers, start_ms, end_ms))
+
+    def select_newest(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
+        """Return blocks in which at least the newest samples are."""
+        storage = self.shared.storage
+        select = getattr(storage, "select_newest", storage.select)
+        return self._counted(select(matchers, start_ms, end_ms))
+
+    def _counted(self, blocks: list[Block]) -> list[Block]:
         for block in blocks:
             self.shared.touch(block.values.size)
         return blocks

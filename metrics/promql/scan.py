@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from metrics.promql.error import ExpressionError
+from metrics.promql.reason import reword
 
 MAX_LENGTH = 65_536
 MAX_NESTING = 100
@@ -28,7 +29,7 @@ _TOKEN = re.compile(
       | (?P<mark>==|!=|=~|!~|<=|>=|[-+*/%^<>=@,(){}\[\]])""",
     re.VERBOSE,
 )
-_DURATION = re.compile(r"(?:[0-9]+(?:ms|[smhdwy]))+", re.ASCII)
+_LARGE_TIME = re.compile(r"0[xX]|[0-9_]{12}|.*[eE]", re.ASCII)
 _CLOSES = {")": "(", "}": "{", "]": "["}
 _SIGNS = frozenset({"+", "-", "*", "/", "%", "^", "==", "!=", "<", ">", "<=", ">="})
 _WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
@@ -103,6 +104,7 @@ def scan(text: str, functions: Collection[str]) -> list[Token]:
             f"the expression has {operators} operators, {MAX_OPERATORS} are allowed; split it by recording rules"
         )
     _check_functions(text, tokens, functions)
+    _check_times(text, tokens)
     return tokens
 
 
@@ -115,9 +117,7 @@ def explain(text: str, tokens: Sequence[Token], reason: str) -> ExpressionError:
     last = tokens[-1]
     if last.is_operator or last.word in _KEYWORDS:
         return ExpressionError(f"nothing follows {last.text!r}; give it a right side", text, last.position)
-    if reason in ("", "invalid promql query"):
-        reason = "this is no valid PromQL expression"
-    return ExpressionError(reason)
+    return ExpressionError(reword(reason))
 
 
 def _tokens(text: str) -> list[Token]:
@@ -169,21 +169,40 @@ def _strange(text: str, position: int) -> ExpressionError:
 
 
 def _check_functions(text: str, tokens: Sequence[Token], functions: Collection[str]) -> None:
+    before: Token | None = None
     for token, following in pairwise(tokens):
         name = token.word
-        callable_here = following.text == "(" and token.inside not in ("{", "[") and name not in _KEYWORDS
-        if name and callable_here and name not in AGGREGATORS and token.text not in functions:
-            near = difflib.get_close_matches(name, [*functions, *AGGREGATORS], n=1)
-            suggestion = _RENAMED.get(name) or (near[0] if near else "")
-            remedy = f"; did you mean {suggestion!r}?" if suggestion else ""
-            if name not in ("start", "end"):
-                raise ExpressionError(f"there is no function {token.text!r}{remedy}", text, token.position)
+        called = name and following.text == "(" and token.inside not in ("{", "[") and name not in _KEYWORDS
+        names_time = before is not None and before.text == "@" and name in ("start", "end")
+        names_labels = before is not None and before.word in _MODIFIERS
+        before = token
+        if not called or names_time or names_labels or name in AGGREGATORS or token.text in functions:
+            continue
+        near = difflib.get_close_matches(name, [*functions, *AGGREGATORS], n=1)
+        suggestion = _RENAMED.get(name) or (near[0] if near else "")
+        remedy = f"; did you mean {suggestion!r}?" if suggestion else ""
+        raise ExpressionError(f"there is no function {token.text!r}{remedy}", text, token.position)
+
+
+def _check_times(text: str, tokens: Sequence[Token]) -> None:
+    """The parser fails badly on times after '@' that its date type cannot hold."""
+    for token, following in pairwise(tokens):
+        if token.text != "@" or token.inside == "{":
+            continue
+        if following.text == "-":
+            raise ExpressionError("a time after '@' cannot be before 1970", text, following.position)
+        if following.kind == "number" and _LARGE_TIME.match(following.text):
+            raise ExpressionError("a time after '@' is in Unix seconds, up to 99999999999", text, following.position)
 
 
 def _mistake(before: Token | None, token: Token) -> str:
     """Return what is wrong between two neighbours; empty where nothing is."""
     if token.inside == "{":
-        return "a matcher has one '=': write label=\"value\"" if token.text == "==" else ""
+        return _bad_matcher(before, token)
+    if before is not None and before.word in _MODIFIERS and not before.word.startswith("group_") and token.text != "(":
+        return f"{before.text!r} needs labels in parentheses, such as {before.text} (job)"
+    if token.word == "for" and before is not None and before.ends_operand:
+        return "'for' is no part of an expression; it stands beside it in the rule"
     if token.inside == "[" or token.text in ("{", "[", "("):
         return _bad_duration(before, token) or _missing_operator(before, token)
     if token.text == "=":
@@ -196,6 +215,17 @@ def _mistake(before: Token | None, token: Token) -> str:
     if token.text == ")" and before is not None and before.is_operator:
         return f"nothing follows {before.text!r}; give it a right side"
     return _bad_duration(before, token) or _missing_operator(before, token)
+
+
+def _bad_matcher(before: Token | None, token: Token) -> str:
+    after = "" if before is None else before.text
+    if token.text == "==":
+        return "a matcher has one '=': write label=\"value\""
+    if after in ("=", "!=", "=~", "!~") and token.kind != "string":
+        return f'the value of a matcher stands in quotes: write label{after}"value"'
+    if before is not None and before.kind == "string" and token.kind in ("word", "string"):
+        return "a comma is missing between two matchers"
+    return ""
 
 
 def _bad_duration(before: Token | None, token: Token) -> str:

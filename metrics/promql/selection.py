@@ -23,9 +23,10 @@ class Reader:
         self._merged: Memo[tuple[Labels, ...]] = Memo()
         self._joined: Memo[tuple[Labels, ...]] = Memo()
 
-    def read(self, run: Run, start_ms: int, end_ms: int) -> list[Block]:
-        """Return what the store has with start_ms < time <= end_ms."""
-        blocks = run.select(self._matchers, start_ms + 1, end_ms)
+    def read(self, run: Run, start_ms: int, end_ms: int, *, newest: bool = False) -> list[Block]:
+        """Return what the store has with start_ms < time <= end_ms; `newest`: older samples of a series may lack."""
+        select = run.select_newest if newest else run.select
+        blocks = select(self._matchers, start_ms + 1, end_ms)
         if len(blocks) > 1:
             sources = tuple(block.series for block in blocks)
             if not self._unique.get(sources, lambda: _all_differ(sources)):
@@ -80,7 +81,7 @@ class Select:
         lookback_ms = run.shared.lookback_ms
         blocks = [
             block
-            for block in self._reader.read(look, look.first - lookback_ms, look.last)
+            for block in self._reader.read(look, look.first - lookback_ms, look.last, newest=look.steps == 1)
             if len(block.timestamps_ms) and len(block.series)
         ]
         if not blocks:
@@ -131,7 +132,7 @@ def _fill_from_above(block: Block) -> FloatArray:
 
 def _newest_at(block: Block, times: TimeArray, lookback_ms: int) -> VectorValue:
     rows, present = _rows_at(block, times, lookback_ms)
-    if rows.shape[1] == 1:
+    if rows.shape[1] < len(block.series):
         values = block.values[rows[:, 0]]
         if present is not None:
             present = np.broadcast_to(present, values.shape)
@@ -142,7 +143,7 @@ def _newest_at(block: Block, times: TimeArray, lookback_ms: int) -> VectorValue:
 
 
 def _rows_at(block: Block, times: TimeArray, lookback_ms: int) -> tuple[IndexArray, BoolArray | None]:
-    """Return each step's row of the newest sample, shape (T, S), or (T, 1) where no series has a hole or marker."""
+    """Return each step's row of the newest sample, shape (T, S), or (T, 1) where no series has a hole."""
     stamps = block.timestamps_ms
     rows = (np.searchsorted(stamps, times, side="right") - 1)[:, np.newaxis]
     if np.isnan(block.values.sum()):

@@ -20,6 +20,7 @@ from metrics.storage import Matcher, is_missing
 IntArray: TypeAlias = NDArray[np.int64]
 Parameter: TypeAlias = float | FloatArray
 
+_NOUGHT = np.zeros(1, dtype=np.intp)
 _CHUNK = 2_000_000
 """How many cells the windows of several steps may have together before they are worked off in parts (16 MB)."""
 
@@ -159,6 +160,8 @@ class Reduce:
         return vector
 
     def _reduce(self, samples: Samples, look: Run, run: Run, parameters: Sequence[Parameter]) -> VectorValue:
+        if look.steps == 1:
+            return self._reduce_one(samples, look, run, parameters)
         low = np.searchsorted(samples.timestamps_ms, look.times - self._source.range_ms, side="right")
         high = np.searchsorted(samples.timestamps_ms, look.times, side="right")
         steps = run.times if len(run.times) == len(look.times) else look.times
@@ -175,6 +178,16 @@ class Reduce:
         masks = [mask for mask in present if mask is not None]
         return VectorValue(samples.series, np.concatenate(values), np.concatenate(masks), samples.nameless)
 
+    def _reduce_one(self, samples: Samples, look: Run, run: Run, parameters: Sequence[Parameter]) -> VectorValue:
+        """Reduce the only window; what is read for one window is all inside it."""
+        length = np.array([len(samples.timestamps_ms)])
+        ends = look.times[:, np.newaxis]
+        frame = _Frame(
+            samples.timestamps_ms, _NOUGHT, length, ends - self._source.range_ms, ends, run.times[:1, np.newaxis]
+        )
+        vector = self._reduce_frame(samples, frame, samples.values, samples.holes, parameters)
+        return VectorValue(samples.series, vector.values, vector.present, samples.nameless)
+
     def _reduce_some(
         self,
         samples: Samples,
@@ -190,7 +203,20 @@ class Reduce:
         if last <= first:
             return VectorValue(samples.series, np.zeros(shape), np.zeros(shape, dtype=np.bool_))
         frame = _Frame(stamps, low - first, high - first, ends - self._source.range_ms, ends, steps)
-        holes = _holes(values, None if samples.holes is None else samples.holes[first:last])
+        known = None if samples.holes is None else samples.holes[first:last]
+        return self._reduce_frame(samples, frame, values, known, parameters)
+
+    def _reduce_frame(
+        self,
+        samples: Samples,
+        frame: _Frame,
+        values: FloatArray,
+        known: BoolArray | None,
+        parameters: Sequence[Parameter],
+    ) -> VectorValue:
+        """Reduce some windows; series with holes go apart from the others, for which it is quicker."""
+        shape = (len(frame.low), len(samples.series))
+        holes = _holes(values, known)
         if holes is None:
             return self._apply(frame.window(values, None), parameters)
         holed = holes.any(axis=0)
@@ -203,6 +229,8 @@ class Reduce:
         return VectorValue(samples.series, out, present)
 
     def _apply(self, window: Window, parameters: Sequence[Parameter]) -> VectorValue:
+        if window.full and window.values.shape[1] >= self._minimum:
+            return VectorValue((), self._kernel(window, *parameters))
         enough = window.counts >= self._minimum
         if not enough.any():
             return VectorValue((), np.zeros(window.shape), np.zeros(window.shape, dtype=np.bool_))
@@ -225,8 +253,9 @@ def _holes(values: FloatArray, known: BoolArray | None) -> BoolArray | None:
     """Return where there is no sample; None where there is one everywhere."""
     if known is not None:
         return known if known.any() else None
-    if not np.isnan(values.sum()):
-        return None  # holes and markers are NaN, and a sum with NaN in it is NaN
+    total = values.sum()
+    if total == total:  # noqa: PLR0124 - false exactly for NaN, which holes and markers are
+        return None
     holes = is_missing(values) | is_stale(values)
     return holes if holes.any() else None
 
