@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,13 +35,6 @@ def _collector(config: CommandConfig, context: CollectorContext, path: Path_) ->
         message = f"{timeout:g} s is longer than the interval of {interval:g} s; shorten it, or set interval"
         raise config_error((*path, "timeout"), message)
     folder = Path("/") if config.working_directory is None else context.base / config.working_directory
-    if not folder.is_dir():
-        raise config_error(
-            (*path, "working_directory"), f"there is no folder {str(folder)!r}; make it, or name another"
-        )
-    if shutil.which(config.argv[0], path=None) is None and not (folder / config.argv[0]).is_file():
-        message = f"there is no program {config.argv[0]!r} that may be run; give its full path"
-        raise config_error((*path, "argv", 0), message)
     return CommandCollector(
         config,
         folder,

@@ -16,6 +16,7 @@ _ERROR_BYTES = 16 * 1024
 """How much of what a command says on stderr is kept; the rest is read and dropped."""
 
 _PIECE_BYTES = 64 * 1024
+_END_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ async def run_command(
 ) -> Outcome:
     """Run a command to its end.
 
-    It and all that it has started (and that has not left its session) are killed when the caller is cancelled, when
-    it prints too much, and when it has ended but left somebody behind.
+    When the caller is cancelled or the command prints too much, it and all that it has started are killed, except
+    what has left its session.
 
     Raises: CollectError: it cannot be started, or it prints more than `max_output_bytes`.
     """
@@ -48,12 +49,20 @@ async def run_command(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CollectError(f"cannot start {argv[0]}: {reason}", reason="start") from error
+        raise CollectError(f"cannot start {argv[0]}: {_reason(error)}", reason="start") from error
     try:
         return await _outcome(process, max_output_bytes)
+    except BaseException:
+        _kill_group(process)
+        raise
     finally:
-        await _kill_group(process)
+        await _release(process)
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 async def _outcome(process: asyncio.subprocess.Process, max_output_bytes: int) -> Outcome:
@@ -86,20 +95,19 @@ async def _read_beginning(stream: asyncio.StreamReader, limit_bytes: int) -> byt
     return bytes(content)
 
 
-async def _kill_group(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the session, and wait until the command itself is gone."""
-    # The group may outlive its leader. Its number is not given to others while a member lives, but after the last
-    # one's end it could be: the leader, if not yet waited for, still holds it.
+def _kill_group(process: asyncio.subprocess.Process) -> None:
+    # Only when it did not come to its end: the number of a group whose last member is gone may be another's soon.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _release(process: asyncio.subprocess.Process) -> None:
+    """Wait until the command is gone, and close the pipes, which somebody who left the session may still hold."""
     waiting = asyncio.ensure_future(process.wait())
     try:
-        await asyncio.shield(waiting)
-    except asyncio.CancelledError:
-        # Cancelled once more: SIGKILL has been sent, so the end is near, and the transport must be closed.
-        await asyncio.wait({waiting}, timeout=1.0)
-        raise
+        await asyncio.wait({waiting}, timeout=_END_SECONDS)
     finally:
-        transport = getattr(process, "_transport", None)
+        waiting.cancel()
+        transport = getattr(process, "_transport", None)  # asyncio has no public way to close it
         if transport is not None:
             transport.close()
