@@ -57,9 +57,10 @@ def _greatest(values: Sequence[float]) -> float:
 
 
 def _level(value: float, low: float, high: float, steps: int) -> int:
-    if value == math.inf or high <= low:
+    # Halves, because the distance of two floats may be no float.
+    if value == math.inf or high / 2 <= low / 2:
         return steps if value >= high > 0 else 0
-    return 0 if value == -math.inf else min(steps, max(0, round((value - low) / (high - low) * steps)))
+    return 0 if value == -math.inf else min(steps, max(0, round((value / 2 - low / 2) / (high / 2 - low / 2) * steps)))
 
 
 def _cell(level: int, row: int) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from core.logbook import Fault
 
 FOLLOW_SECONDS = 1.0
+KIND_WIDTH = 19
+"""So wide are most kinds (`operation.succeeded`); a column for lines that come one by one."""
 
 Kind = Annotated[str, typer.Option("--kind", help="Only this kind; 'alert.' with a dot for all below it.")]
 Subject = Annotated[str, typer.Option("--subject", help="Only what happened to this, such as 'incident/7'.")]
@@ -82,7 +84,8 @@ def _follow(
 def _text_writer(output: Output) -> Callable[[list[Document]], None]:
     def write(entries: list[Document]) -> None:
         for when, kind, subject, details in entry_lines(entries):
-            output.line(Cell(when, "dim"), "  ", kind, "  ", subject, "  ", details)
+            padding = " " * (KIND_WIDTH - len(kind.text))
+            output.line(Cell(when, "dim"), "  ", kind, padding, "  ", subject, "  ", details)
 
     return write
 
@@ -112,9 +115,12 @@ def _kind(kind: str) -> Cell:
 
 
 def details(data: dict[str, Any]) -> str:
-    """Return an entry's data as `key=value` words; what is empty or nested deeper is left to --json."""
-    shown = [(key, value) for key, value in data.items() if value not in (None, "", [], {})]
-    return " ".join(f"{key}={_word(value)}" for key, value in shown if not isinstance(value, dict | list))
+    """Return an entry's data as `key=value` words; times and what is empty or nested deeper is left to --json."""
+    return " ".join(f"{key}={_word(value)}" for key, value in data.items() if _is_worth_a_word(key, value))
+
+
+def _is_worth_a_word(key: str, value: object) -> bool:
+    return value not in (None, "") and not isinstance(value, dict | list) and not key.endswith(("_at", "_since"))
 
 
 def _word(value: object) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from core.errors import ConfigError, WatchkeeperError
 from daemon.cli import acting, listing, logbook, own, query, status
+from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
 from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
 from daemon.cli.output import silence
@@ -41,6 +42,7 @@ app.command("deploy")(acting.deploy)
 app.command("rollback")(acting.rollback)
 app.command("operations")(acting.operations)
 app.add_typer(_logbook, name="logbook")
+app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("healthcheck")(own.healthcheck)
 app.command("version")(own.version)

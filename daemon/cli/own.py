@@ -37,9 +37,9 @@ def check(file: ConfigFile, as_json: Json = False) -> int:
 
     Prints every mistake with its place and what to do; exit code 1 when there is one.
     """
-    from daemon import config  # noqa: PLC0415
+    from daemon import preparation  # noqa: PLC0415
 
-    problems = config.check(file)
+    problems = preparation.check(file)
     output = Output()
     if as_json:
         output.document({"file": str(file), "problems": [_document(problem) for problem in problems]})

@@ -63,10 +63,11 @@ def examine(config: Path | None, state_directory: Path | None) -> Iterator[Findi
 
 def _configured(file: Path | None, state_directory: Path | None) -> Iterator[Finding]:
     from daemon import config as configuration  # noqa: PLC0415 - it brings all parts of the daemon along
+    from daemon import preparation  # noqa: PLC0415
     from daemon.cli.doctor import checks  # noqa: PLC0415
 
     try:
-        problems = configuration.check(file) if file else []
+        problems = preparation.check(file) if file else []
         loaded = configuration.load(None if problems else file)
     except ConfigError as error:
         problems, loaded = list(error.problems), configuration.load(None)

@@ -1,0 +1,1 @@
+"""`watchkeeper demo`: the product in one minute, all of it real."""
