@@ -5,10 +5,13 @@ Times are Unix seconds. The shapes are those of docs/api.md; a field is never le
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
+from alerting.alerting import RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
 from collectors.manager import TargetStatus
@@ -116,6 +119,11 @@ def operation_document(operation: Operation) -> Document:
     return operation.to_json()
 
 
-def service_document(service: Any) -> Document:
+def service_document(service: ServiceStatus) -> Document:
     """Return the status of a service in an environment."""
-    return dict(service.to_json())
+    return service.to_json()
+
+
+def rule_document(rule: RuleStatus) -> Document:
+    """Return a rule and how it goes."""
+    return asdict(rule)

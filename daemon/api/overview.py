@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from alerting.alert import Alert
 from core.errors import StoreUnavailableError
 from daemon.api.documents import (
     Document,
@@ -50,7 +51,7 @@ class OverviewBuilder:
             "config": config_document(view.config),
             "database_trouble": trouble_document(view.database_trouble),
             "targets": [target_document(target) for target in view.collectors.targets()],
-            "alerts": [alert_document(alert) for alert in view.alerting.alerts()],
+            "alerts": [alert_document(alert) for alert in all_alerts(view)],
             "incidents": incidents,
             "services": [service_document(service) for service in view.actions.services()],
             "operations": operations,
@@ -72,6 +73,11 @@ class OverviewBuilder:
 
     async def _logbook(self) -> list[Document]:
         return [entry_document(entry) for entry in await self._view.logbook.read(limit=ENTRIES, newest=True)]
+
+
+def all_alerts(view: DaemonView) -> list[Alert]:
+    """Return pending and firing alerts, and those that were resolved lately."""
+    return [*view.alerting.alerts(), *view.alerting.resolved_alerts()]
 
 
 def without_time(overview: Document) -> dict[str, Any]:

@@ -11,23 +11,28 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from aiohttp import web
 
 from core.duration import parse_duration
 from core.errors import UserError, WatchkeeperError
 from daemon.api.answer import body_answer, encode
 from daemon.api.body import read_fields
+from daemon.api.connections import Limits
+from daemon.api.documents import Document
 from daemon.api.state import DaemonView
+from metrics.frame import FloatArray, TimeArray
+from metrics.label import Labels
+from metrics.promql.parse import Expression, parse
+from metrics.promql.result import Result, Scalar, String, Vector
 from metrics.storage import is_missing
-
-if TYPE_CHECKING:
-    from metrics.promql.result import Result
 
 MAX_POINTS = 11_000
 """Points per series, as in Prometheus."""
+
+AT_ONCE = 2
+"""Questions that are worked on at the same time; the threads are shared with the state database."""
 
 MAX_TIME_SECONDS = 8e12
 """Beyond this, milliseconds leave what a float keeps exactly."""
@@ -35,45 +40,49 @@ MAX_TIME_SECONDS = 8e12
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-async def answer_instant(request: web.Request, view: DaemonView, timeout_seconds: float) -> web.Response:
-    """Evaluate `query` at `time` (now, where it is absent)."""
+class Queries:
+    """Answers questions about the store."""
 
-    def evaluate(fields: Mapping[str, str]) -> dict[str, Any]:
-        at_ms = _milliseconds(fields, "time", view.clock.now())
-        expression = _expression(fields)
-        return result_document(_evaluated(lambda: view.engine.instant(expression, at_ms)), at_ms)
+    def __init__(self, view: DaemonView, limits: Limits) -> None:
+        self._view = view
+        self._body_seconds = limits.body_seconds
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
-    return await _answer(request, evaluate, timeout_seconds)
+    async def instant(self, request: web.Request) -> web.Response:
+        """Evaluate `query` at `time` (now, where it is absent)."""
 
+        def evaluate(fields: Mapping[str, str]) -> Document:
+            at_ms = _milliseconds(fields, "time", self._view.clock.now())
+            expression = _expression(fields)
+            return result_document(_evaluated(lambda: self._view.engine.instant(expression, at_ms)), at_ms)
 
-async def answer_range(request: web.Request, view: DaemonView, timeout_seconds: float) -> web.Response:
-    """Evaluate `query` at `start`, `start` + `step`, ... up to `end`."""
+        return await self._answer(request, evaluate)
 
-    def evaluate(fields: Mapping[str, str]) -> dict[str, Any]:
-        start_ms, end_ms, step_ms = _range(fields)
-        expression = _expression(fields)
-        return result_document(_evaluated(lambda: view.engine.range(expression, start_ms, end_ms, step_ms)), end_ms)
+    async def range(self, request: web.Request) -> web.Response:
+        """Evaluate `query` at `start`, `start` + `step`, ... up to `end`."""
 
-    return await _answer(request, evaluate, timeout_seconds)
+        def evaluate(fields: Mapping[str, str]) -> Document:
+            start, end, step = _range(fields)
+            expression = _expression(fields)
+            return result_document(_evaluated(lambda: self._view.engine.range(expression, start, end, step)), end)
+
+        return await self._answer(request, evaluate)
+
+    async def _answer(self, request: web.Request, evaluate: Callable[[Mapping[str, str]], Document]) -> web.Response:
+        try:
+            fields = await read_fields(request, self._body_seconds)
+            async with self._turn:
+                # The store may be read in any thread; a heavy question must not hold up collection and alerting.
+                body = await asyncio.to_thread(lambda: encode(evaluate(fields)))
+        except _ExecutionError as error:
+            return _error(request, 422, "execution", error)
+        except UserError as error:
+            return _error(request, 400, "bad_data", error)
+        return body_answer(request, body, "application/json")
 
 
 class _ExecutionError(UserError):
     """The expression could be read but not evaluated: status 422, error type `execution`."""
-
-
-async def _answer(
-    request: web.Request, evaluate: Callable[[Mapping[str, str]], dict[str, Any]], timeout_seconds: float
-) -> web.Response:
-    try:
-        fields = await read_fields(request, timeout_seconds)
-        data = evaluate(fields)
-    except _ExecutionError as error:
-        return _error(request, 422, "execution", error)
-    except UserError as error:
-        return _error(request, 400, "bad_data", error)
-    return body_answer(
-        request, await asyncio.to_thread(encode, {"status": "success", "data": data}), "application/json"
-    )
 
 
 def _error(request: web.Request, status: int, kind: str, error: WatchkeeperError) -> web.Response:
@@ -81,16 +90,14 @@ def _error(request: web.Request, status: int, kind: str, error: WatchkeeperError
     return body_answer(request, encode(document), "application/json", status=status)
 
 
-def _expression(fields: Mapping[str, str]) -> Any:
-    from metrics.promql.parse import parse  # noqa: PLC0415 - its native library costs memory that idle daemons spare
-
+def _expression(fields: Mapping[str, str]) -> Expression:
     text = fields.get("query", "").strip()
     if not text:
         raise UserError("'query' is required; give an expression, such as up")
     return parse(text)
 
 
-def _evaluated(evaluate: Callable[[], Any]) -> Any:
+def _evaluated(evaluate: Callable[[], Result]) -> Result:
     try:
         return evaluate()
     except WatchkeeperError as error:
@@ -139,45 +146,41 @@ def _step(text: str) -> int:
     return round(seconds * 1000)
 
 
-def result_document(result: Result, at_ms: int) -> dict[str, Any]:
-    """Return a result as the `data` of an answer.
+def result_document(result: Result, at_ms: int) -> Document:
+    """Return a result as an answer.
 
     Args:
         at_ms: the moment of an instant result.
     """
-    from metrics.promql.result import Matrix, Scalar, String, Vector  # noqa: PLC0415 - as above
+    kind, value = _data(result, at_ms / 1000)
+    document: Document = {"status": "success", "data": {"resultType": kind, "result": value}}
+    if result.warnings:
+        document["warnings"] = list(result.warnings)
+    if result.infos:
+        document["infos"] = list(result.infos)
+    return document
 
-    at = _seconds(at_ms)
+
+def _data(result: Result, at: float) -> tuple[str, list[Any]]:
     if isinstance(result, Scalar):
-        return {"resultType": "scalar", "result": [at, format_number(result.value)]}
+        return "scalar", [at, format_number(result.value)]
     if isinstance(result, String):
-        return {"resultType": "string", "result": [at, result.value]}
+        return "string", [at, result.value]
     if isinstance(result, Vector):
-        vector = [
-            {"metric": dict(labels), "value": [at, format_number(value)]}
-            for labels, value in zip(result.series, result.values.tolist(), strict=True)
-        ]
-        return {"resultType": "vector", "result": vector}
-    assert isinstance(result, Matrix)
-    return {"resultType": "matrix", "result": _matrix(result.series, result.timestamps_ms, result.values)}
+        pairs = zip(result.series, result.values.tolist(), strict=True)
+        return "vector", [{"metric": dict(labels), "value": [at, format_number(value)]} for labels, value in pairs]
+    return "matrix", _matrix(result.series, result.timestamps_ms, result.values)
 
 
-def _matrix(series: Sequence[Any], timestamps_ms: Any, values: Any) -> list[dict[str, Any]]:
-    times = np.array([_seconds(moment) for moment in timestamps_ms.tolist()])
+def _matrix(series: Sequence[Labels], timestamps_ms: TimeArray, values: FloatArray) -> list[Document]:
+    times = timestamps_ms / 1000
     present = ~is_missing(values)
-    return [
-        {
-            "metric": dict(labels),
-            "values": [
-                [time, format_number(value)]
-                for time, value in zip(
-                    times[present[:, column]].tolist(), values[present[:, column], column].tolist(), strict=True
-                )
-            ],
-        }
-        for column, labels in enumerate(series)
-        if present[:, column].any()
-    ]
+    rows = []
+    for column, labels in enumerate(series):
+        shown = present[:, column]
+        points = zip(times[shown].tolist(), values[shown, column].tolist(), strict=True)
+        rows.append({"metric": dict(labels), "values": [[time, format_number(value)] for time, value in points]})
+    return [row for row in rows if row["values"]]
 
 
 def format_number(value: float) -> str:
@@ -193,7 +196,3 @@ def format_number(value: float) -> str:
     if 1e-6 <= abs(value) < 1e21:
         return format(Decimal(text), "f")
     return re.sub(r"e-0(\d)$", r"e-\1", text)
-
-
-def _seconds(milliseconds: int) -> float:
-    return milliseconds / 1000

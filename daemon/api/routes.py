@@ -15,8 +15,8 @@ from daemon.api.body import check_keys, read_body, read_object, text_field, whol
 from daemon.api.connections import Limits
 from daemon.api.console import asset_answer
 from daemon.api.middleware import ACTOR
-from daemon.api.overview import OverviewBuilder
-from daemon.api.query import answer_instant, answer_range
+from daemon.api.overview import OverviewBuilder, all_alerts
+from daemon.api.query import Queries
 from daemon.api.state import DaemonView
 from daemon.api.stream import Stream
 
@@ -35,6 +35,7 @@ class Routes:
         self._view = view
         self._overview = overview
         self._stream = stream
+        self._queries = Queries(view, limits)
         self._body_seconds = limits.body_seconds
 
     def table(self) -> list[web.RouteDef]:
@@ -64,10 +65,10 @@ class Routes:
             post(ROOT + "/operations/{id}/cancel", self._cancel_operation),
             get(ROOT + "/logbook", self._logbook),
             get(ROOT + "/logbook/verify", self._verify_logbook),
-            get(ROOT + "/query", self._query),
-            post(ROOT + "/query", self._query),
-            get(ROOT + "/query_range", self._query_range),
-            post(ROOT + "/query_range", self._query_range),
+            get(ROOT + "/query", self._queries.instant),
+            post(ROOT + "/query", self._queries.instant),
+            get(ROOT + "/query_range", self._queries.range),
+            post(ROOT + "/query_range", self._queries.range),
         ]
 
     # For people and other programs.
@@ -82,7 +83,7 @@ class Routes:
         # Loaded by the first scrape: the exposition modules take memory that a daemon nobody scrapes can spare.
         from exporters.prometheus import render  # noqa: PLC0415
 
-        readings = [one for _, one in [*self._view.collectors.exported_readings(), *self._view.actions.readings()]]
+        readings = [one for _, one in self._view.collectors.exported_readings()]
         accept = request.headers.get("Accept", "")
         content_type, body = await asyncio.to_thread(render, readings, self._view.registry, accept)
         return await asyncio.to_thread(body_answer, request, body, content_type)
@@ -108,7 +109,7 @@ class Routes:
         return json_answer(request, documents.health_document(self._view.health()))
 
     async def _alerts(self, request: web.Request) -> web.Response:
-        alerts = [documents.alert_document(alert) for alert in self._view.alerting.alerts()]
+        alerts = [documents.alert_document(alert) for alert in all_alerts(self._view)]
         return json_answer(request, {"alerts": alerts})
 
     async def _incidents(self, request: web.Request) -> web.Response:
@@ -120,10 +121,12 @@ class Routes:
         text = request.match_info["id"]
         if not (text.isascii() and text.isdigit()) or len(text) > 18:
             raise NotFoundError(f"there is no incident {text[:40]!r}; list them at {ROOT}/incidents")
-        incident = documents.incident_document(await self._view.alerting.incident(int(text)))
+        incident = await self._view.alerting.incident(int(text))
+        if incident is None:
+            raise NotFoundError(f"there is no incident {text}; list them at {ROOT}/incidents")
         entries = await self._view.logbook.read(subject=f"incident/{text}", limit=TIMELINE_ENTRIES)
         timeline = [documents.entry_document(entry) for entry in entries]
-        return json_answer(request, {**incident, "timeline": timeline})
+        return json_answer(request, {**documents.incident_document(incident), "timeline": timeline})
 
     async def _targets(self, request: web.Request) -> web.Response:
         targets = [documents.target_document(target) for target in self._view.collectors.targets()]
@@ -155,12 +158,6 @@ class Routes:
         last = await self._view.logbook.read(limit=1, newest=True)
         count = last[-1].number if last else 0
         return json_answer(request, {"entries": count, "faults": [documents.fault_document(one) for one in faults]})
-
-    async def _query(self, request: web.Request) -> web.Response:
-        return await answer_instant(request, self._view, self._body_seconds)
-
-    async def _query_range(self, request: web.Request) -> web.Response:
-        return await answer_range(request, self._view, self._body_seconds)
 
     # What shall be.
 

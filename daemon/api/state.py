@@ -8,10 +8,20 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from actions.deployment.status import ServiceStatus
+from actions.operation import Operation
+from alerting.alert import Alert
+from alerting.alerting import RuleStatus
+from alerting.health import Health
+from alerting.incident import Incident
+from collectors.collector import Readings
+from collectors.manager import TargetStatus
 from core.clock import Clock
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
 from core.tasks import Tasks
+from metrics.promql.parse import Expression
+from metrics.promql.result import Matrix, Result
 
 
 class WebSettings(Protocol):
@@ -59,39 +69,42 @@ class LogbookView(Protocol):
 class CollectorsView(Protocol):
     """The part of collectors.manager.CollectorManager that is shown."""
 
-    def targets(self) -> Sequence[Any]:
+    def targets(self) -> Sequence[TargetStatus]:
         """Return the status of every source."""
 
-    def exported_readings(self) -> Sequence[tuple[str, Any]]:
+    def exported_readings(self) -> Sequence[tuple[str, Readings]]:
         """Return the newest readings of what the daemon measures itself, by source, for /metrics."""
 
 
 class AlertingView(Protocol):
     """The part of alerting.alerting.Alerting that is shown."""
 
-    def alerts(self) -> Sequence[Any]:
-        """Return pending, firing and lately resolved alerts."""
+    def alerts(self) -> Sequence[Alert]:
+        """Return pending and firing alerts."""
 
-    async def incidents(self, *, limit: int = 20) -> Sequence[Any]:
-        """Return all open incidents and the newest `limit` others, newest first."""
+    def resolved_alerts(self) -> Sequence[Alert]:
+        """Return the alerts that were resolved last, newest first."""
 
-    async def incident(self, incident_id: int) -> Any:
-        """Return one incident. Raises: NotFoundError."""
+    async def incidents(self, limit: int = 20) -> Sequence[Incident]:
+        """Return all open incidents and the newest `limit` of all, newest first."""
 
-    def rules(self) -> Sequence[Any]:
-        """Return the rules with their state."""
+    async def incident(self, number: int) -> Incident | None:
+        """Return one incident; None where there is none of that id."""
+
+    def rules(self) -> Sequence[RuleStatus]:
+        """Return the rules and how they go."""
 
 
 class ActionsView(Protocol):
     """The part of actions.operations.Actions that is shown and asked."""
 
-    def services(self) -> Sequence[Any]:
+    def services(self) -> Sequence[ServiceStatus]:
         """Return the status of every service in every environment."""
 
-    async def operations(self, *, limit: int = 20, service: str = "") -> Sequence[Any]:
+    async def operations(self, limit: int = 20, service: str = "") -> Sequence[Operation]:
         """Return operations, newest first."""
 
-    async def operation(self, operation_id: str) -> Any:
+    async def operation(self, operation_id: str) -> Operation:
         """Return one operation. Raises: NotFoundError."""
 
     async def request(
@@ -103,23 +116,20 @@ class ActionsView(Protocol):
         *,
         actor: str,
         reason: str,
-    ) -> Any:
+    ) -> Operation:
         """Write down and begin an operation. Raises: UserError, NotFoundError, ConflictError, StoreUnavailableError."""
 
-    async def cancel(self, operation_id: str, *, actor: str) -> Any:
+    async def cancel(self, operation_id: str, *, actor: str) -> Operation:
         """Cancel an operation and return it."""
-
-    def readings(self) -> Sequence[tuple[str, Any]]:
-        """Return readings (layout, values, families) of the routers, for /metrics."""
 
 
 class EngineView(Protocol):
-    """metrics.promql.engine.Engine."""
+    """metrics.promql.engine.Engine; called in threads."""
 
-    def instant(self, expression: Any, at_ms: int) -> Any:
+    def instant(self, expression: Expression, at_ms: int) -> Result:
         """Evaluate at one moment."""
 
-    def range(self, expression: Any, start_ms: int, end_ms: int, step_ms: int) -> Any:
+    def range(self, expression: Expression, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
         """Evaluate at start, start + step, ... up to end."""
 
 
@@ -182,7 +192,7 @@ class DaemonView(Protocol):
     def engine(self) -> EngineView:
         """The query engine over the daemon's store."""
 
-    def health(self) -> Any:
+    def health(self) -> Health:
         """Return alerting's Health of the whole system: status, reasons, aspects."""
 
     async def reload(self, *, actor: str) -> None:

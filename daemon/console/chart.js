@@ -16,7 +16,6 @@ export class Chart {
     this.element = element;
     this.title = title;
     this.write = UNITS[unit];
-    this.binary = unit === "ratio" ? 0.01 : 1;
     this.ceiling = ceiling;
     this.series = [];
     this.cursor = null;
@@ -50,9 +49,10 @@ export class Chart {
     const empty = values.length === 0;
     patch(
       this.plot,
-      this.grid(top, empty),
+      this.grid(top),
       empty ? s("text", { class: "plot-empty", x: width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "Waiting for samples") : null,
       [...this.series].map((one, index) => [one, index]).reverse().map(([one, index]) => this.line(one, index, top)),
+      this.ticks(top, empty),
       this.cursorMarks(top),
     );
   }
@@ -76,21 +76,23 @@ export class Chart {
     );
   }
 
-  grid(top, empty) {
-    const marks = [0, top / 2, top].map((value) => [
-      s("line", { class: value === 0 ? "axis" : "gridline", x1: 0, x2: this.width, y1: this.y(value, top), y2: this.y(value, top) }),
-      value === 0 || empty ? null : s("text", { class: "tick", x: 0, y: this.y(value, top) + 11 }, this.write(value)),
-    ]);
-    if (!this.end) return marks;
+  grid(top) {
+    return [0, top / 2, top].map((value) => {
+      const y = this.y(value, top);
+      return s("line", { class: value === 0 ? "axis" : "gridline", x1: 0, x2: this.width, y1: y, y2: y });
+    });
+  }
+
+  ticks(top, empty) {
+    const values = empty ? [] : [top / 2, top].map((value) => s("text", { class: "tick", x: 0, y: this.y(value, top) + 12 }, this.write(value)));
+    if (!this.end) return values;
     const third = (this.end - this.start) / 3;
-    const times = [0, 1, 2, 3].map((part) =>
-      s(
-        "text",
-        { class: "tick", x: this.x(this.start + part * third), y: HEIGHT - 5, "text-anchor": part === 0 ? "start" : part === 3 ? "end" : "middle" },
-        minuteTime(this.start + part * third),
-      ),
-    );
-    return [marks, times];
+    const anchors = ["start", "middle", "middle", "end"];
+    const times = anchors.map((anchor, part) => {
+      const time = this.start + part * third;
+      return s("text", { class: "tick", x: this.x(time), y: HEIGHT - 5, "text-anchor": anchor }, minuteTime(time));
+    });
+    return [values, times];
   }
 
   line({ points }, index, top) {

@@ -15,27 +15,32 @@ export function askRollback(service) {
   const current = service.revisions.find(({ revision }) => revision === service.current);
   const select = h("select", { id: "rollback-to", name: "to" }, choices.map((one) => h("option", { value: one.revision }, describe(one))));
   const reason = h("input", { id: "rollback-reason", name: "reason", maxlength: "300", placeholder: "What is wrong with it?", autocomplete: "off" });
-  const from = current ? current.version || current.revision : "what runs now";
+  const from = current ? current.version || `r${current.revision}` : "what runs now";
   ask({
     title: `Roll back ${serviceName(service)}?`,
     body: [
       h("label", { for: "rollback-to" }, "Go back to"),
       select,
-      h(
-        "ol",
-        { class: "what-happens" },
-        h("li", {}, "Instances of that revision are started, where they do not run any more, and must pass the health check."),
-        h("li", {}, "Traffic moves to them at once. No connection is dropped."),
-        h("li", {}, `${from} finishes the requests it has, then it is stopped.`),
-      ),
-      h("p", { class: "quiet small" }, `If the older revision does not become healthy, traffic stays on ${from}.`),
+      h("ol", { class: "what-happens" }, whatHappens(service, from).map((text) => h("li", {}, text))),
+      service.strategy === "recreate" ? null : h("p", { class: "quiet small" }, `If the older revision does not become healthy, traffic stays on ${from}.`),
       h("label", { for: "rollback-reason" }, "Reason, for the logbook"),
       reason,
     ],
     yes: "Roll back",
     no: `Keep ${from}`,
-    act: () => post("operations", { kind: "rollback", service: service.service, environment: service.environment, parameters: { to: select.value }, reason: reason.value || "asked for on the console" }),
+    act: () => post("operations", { kind: "rollback", service: service.service, environment: service.environment, parameters: { revision: Number(select.value) }, reason: reason.value || "asked for on the console" }),
   });
+}
+
+function whatHappens({ strategy }, from) {
+  if (strategy === "recreate") {
+    return [`Instances of ${from} finish the requests they have and are stopped.`, "Instances of the other revision are started and must pass the health check.", "Until they do, requests fail: that is how this service is deployed (strategy recreate)."];
+  }
+  return [
+    "Instances of that revision are started, where they do not run any more, and must pass the health check.",
+    "Traffic moves to them at once. No connection is dropped.",
+    `${from} finishes the requests it has, then it is stopped.`,
+  ];
 }
 
 /** Ask before an operation is cancelled, and cancel it. */

@@ -7,13 +7,13 @@ import { now, range } from "./live.js";
 const WINDOW_SECONDS = 1800;
 const STEP_SECONDS = 15;
 const EVERY_MS = 10_000;
-const MOST_SERIES = 4;
+const MOST_SERIES = 2;
 
 const HOST = 'job="system"';
 const MACHINE = [
   { key: "cpu", title: "CPU", unit: "percent", ceiling: 100, queries: [[`100 * (1 - avg(rate(node_cpu_seconds_total{${HOST},mode="idle"}[1m])))`, ""]] },
   { key: "memory", title: "Memory", unit: "percent", ceiling: 100, queries: [[`100 * (1 - node_memory_MemAvailable_bytes{${HOST}} / node_memory_MemTotal_bytes{${HOST}})`, ""]] },
-  { key: "disk", title: "Disk space used", unit: "percent", ceiling: 100, queries: [[`100 * (1 - node_filesystem_avail_bytes{${HOST}} / node_filesystem_size_bytes{${HOST}})`, "mountpoint"]] },
+  { key: "disk", title: "Fullest disks", unit: "percent", ceiling: 100, queries: [[`100 * (1 - node_filesystem_avail_bytes{${HOST}} / node_filesystem_size_bytes{${HOST}})`, "mountpoint"]] },
   { key: "load", title: "Load", unit: "number", queries: [[`node_load1{${HOST}}`, "1 min"], [`node_load15{${HOST}}`, "15 min"]] },
   { key: "network", title: "Network", unit: "bytes_per_second", queries: [[`sum(rate(node_network_receive_bytes_total{${HOST},device!="lo"}[1m]))`, "in"], [`sum(rate(node_network_transmit_bytes_total{${HOST},device!="lo"}[1m]))`, "out"]] },
   { key: "io", title: "Disk traffic", unit: "bytes_per_second", queries: [[`sum(rate(node_disk_read_bytes_total{${HOST}}[1m]))`, "read"], [`sum(rate(node_disk_written_bytes_total{${HOST}}[1m]))`, "written"]] },

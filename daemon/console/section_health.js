@@ -24,7 +24,7 @@ export function health({ health, targets, alerts }) {
       "div",
       { class: "verdict" },
       h("span", { class: `verdict-sign ${colour(health.status)}` }, icon(tone(health.status))),
-      h("div", {}, h("h1", {}, capital(health.status)), h("p", { class: "quiet" }, SENTENCES[health.status] ?? "", " ", h("span", { class: "facts" }, capital(facts.join(", ")), "."))),
+      h("div", {}, h("h1", {}, capital(health.status)), h("p", { class: "quiet" }, SENTENCES[health.status] ?? "", h("span", { class: "facts" }, ` ${capital(facts.join(", "))}.`))),
     ),
     h("ul", { class: "aspects", "aria-label": "Aspects" }, aspectNames(health).map((name) => aspect(name, health.aspects[name]))),
     health.reasons.length ? h("ul", { class: "reasons", "aria-label": "Reasons" }, health.reasons.map(reason)) : null,
@@ -36,7 +36,7 @@ function aspectNames({ aspects }) {
 }
 
 function aspect(name, word) {
-  return h("li", { class: "aspect" }, h("span", { class: "aspect-name" }, capital(name)), status(word));
+  return h("li", { class: "aspect" }, h("span", { class: "aspect-name" }, capital(name)), status(word, word === "unknown" ? "Not watched" : capital(word)));
 }
 
 function reason({ aspect, status: word, message }) {

@@ -13,7 +13,7 @@ const SIGNS = [
   [/\.(step|requested)$/, "running", "accent"],
 ];
 
-const TELLING = ["summary", "title", "message", "reason", "error", "detail", "decision", "name", "step", "alertname", "receiver", "kind", "version", "address"];
+const TELLING = ["name", "alertname", "title", "step", "kind", "decision", "summary", "message", "reason", "error", "detail", "receiver", "version", "address"];
 
 export function logbook({ logbook }) {
   const newest = [...logbook].reverse();

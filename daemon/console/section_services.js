@@ -12,8 +12,12 @@ const EXAMPLE = `services:
   shop:
     environments:
       production:
-        runtime: process
-        command: [./shop, --port, "{port}"]`;
+        runtime:
+          process:
+            argv: [python3, "{artifact}/app.py", --port, "{port}"]
+        ports: 9001-9004
+        router:
+          listen: 127.0.0.1:8080`;
 
 export function services({ services, operations, config }) {
   return [
@@ -42,10 +46,10 @@ function service(one, operations) {
     h(
       "div",
       { class: "service-parts" },
-      h("div", {}, h("h4", {}, "Traffic"), shares.length ? trafficBar(shares) : h("p", { class: "quiet small" }, "No instance takes traffic."), instances(one)),
+      h("div", {}, h("h4", {}, one.address ? "Traffic" : "Instances"), one.address ? (shares.length ? trafficBar(shares) : h("p", { class: "quiet small" }, "No instance takes traffic.")) : null, instances(one)),
       h("div", {}, h("h4", {}, "Revisions"), revisions(one)),
     ),
-    h("div", { class: "charts", "data-key": `charts-${key}` }, serviceGraphs(one.service, one.environment)),
+    one.address ? h("div", { class: "charts", "data-key": `charts-${key}` }, serviceGraphs(one.service, one.environment)) : null,
   );
 }
 
@@ -53,7 +57,7 @@ function current(one) {
   const revision = one.revisions.find(({ revision }) => revision === one.current);
   if (!revision) return h("p", { class: "quiet small" }, "Nothing deployed yet");
   return [
-    h("p", { class: "version" }, revision.version || revision.revision),
+    h("p", { class: "version" }, revision.version || `r${revision.revision}`),
     one.baking_until ? h("p", { class: "small accent" }, icon("running", "pulse"), " baking, ", remaining(one.baking_until), " left") : h("p", { class: "small" }, status(revision.state)),
   ];
 }
@@ -74,7 +78,7 @@ function traffic(one) {
 }
 
 function versionOf(one, revision) {
-  return one.revisions.find((candidate) => candidate.revision === revision)?.version || revision;
+  return one.revisions.find((candidate) => candidate.revision === revision)?.version || `r${revision}`;
 }
 
 function trafficBar(shares) {
@@ -100,13 +104,19 @@ function instances(one) {
       h(
         "li",
         { "data-key": instance.id },
-        status(instance.alive && instance.healthy ? "up" : instance.alive ? "unhealthy" : "down", instance.alive ? (instance.healthy ? "Healthy" : "Unhealthy") : "Gone"),
+        instanceStatus(instance),
         h("span", {}, versionOf(one, instance.revision)),
         h("span", { class: "quiet" }, instance.port ? `port ${instance.port}` : ""),
         h("span", { class: "quiet" }, instance.pid ? `pid ${instance.pid}` : ""),
       ),
     ),
   );
+}
+
+function instanceStatus({ alive, healthy }) {
+  if (!alive) return status("down", "Gone");
+  if (healthy === null) return status("unknown", "Not asked");
+  return healthy ? status("healthy") : status("unhealthy");
 }
 
 const MOST_REVISIONS = 6;
@@ -121,7 +131,7 @@ function revisions(one) {
       h(
         "li",
         { "data-key": String(revision.revision), class: revision.revision === one.current ? "is-current" : null },
-        h("span", { class: "revision-version" }, revision.version || revision.revision, revision.revision === one.current ? h("span", { class: "tag" }, "current") : null),
+        h("span", { class: "revision-version" }, revision.version || `r${revision.revision}`, revision.revision === one.current ? h("span", { class: "tag" }, "current") : null),
         status(revision.state),
         h("span", { class: "quiet small", title: revision.artifact_sha256 ? `sha256 ${revision.artifact_sha256}` : null }, moment(revision.deployed_at ?? revision.created_at)),
       ),
@@ -130,5 +140,5 @@ function revisions(one) {
 }
 
 export function describe(revision) {
-  return `${revision.version || revision.revision} (${capital(revision.state)})`;
+  return `${revision.version || `r${revision.revision}`} (${capital(revision.state)})`;
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +9,11 @@ from typing import Any
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from actions.deployment.revision import Revision, RevisionState
+from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
 from alerting.alert import Alert, AlertState, Severity
+from alerting.alerting import RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from collectors.manager import TargetStatus
@@ -78,45 +79,36 @@ class FakeCollectors:
 class FakeAlerting:
     shown: list[Alert] = field(default_factory=list)
     opened: list[Incident] = field(default_factory=list)
-    written: list[Any] = field(default_factory=list)
+    written: list[RuleStatus] = field(default_factory=list)
 
     def alerts(self) -> list[Alert]:
-        return self.shown
+        return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
 
-    async def incidents(self, *, limit: int = 20) -> list[Incident]:
+    async def incidents(self, limit: int = 20) -> list[Incident]:
         return self.opened[:limit]
 
-    async def incident(self, incident_id: int) -> Incident:
-        for incident in self.opened:
-            if incident.id == incident_id:
-                return incident
-        raise NotFoundError(f"there is no incident {incident_id}; list them")
+    async def incident(self, number: int) -> Incident | None:
+        return next((incident for incident in self.opened if incident.id == number), None)
 
-    def rules(self) -> list[Any]:
+    def resolved_alerts(self) -> list[Alert]:
+        return [alert for alert in self.shown if alert.state is AlertState.RESOLVED]
+
+    def rules(self) -> list[RuleStatus]:
         return self.written
-
-
-@dataclass(frozen=True)
-class FakeService:
-    document: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return self.document
 
 
 @dataclass
 class FakeActions:
     clock: Clock
-    status: list[FakeService] = field(default_factory=list)
+    status: list[ServiceStatus] = field(default_factory=list)
     done: list[Operation] = field(default_factory=list)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     refusal: Exception | None = None
-    measured: list[tuple[str, Any]] = field(default_factory=list)
 
-    def services(self) -> list[FakeService]:
+    def services(self) -> list[ServiceStatus]:
         return self.status
 
-    async def operations(self, *, limit: int = 20, service: str = "") -> list[Operation]:
+    async def operations(self, limit: int = 20, service: str = "") -> list[Operation]:
         return [one for one in self.done if service in ("", one.service)][:limit]
 
     async def operation(self, operation_id: str) -> Operation:
@@ -147,9 +139,6 @@ class FakeActions:
         self.done[self.done.index(operation)] = cancelled
         return cancelled
 
-    def readings(self) -> list[tuple[str, Any]]:
-        return self.measured
-
 
 @dataclass
 class FakeEngine:
@@ -170,18 +159,19 @@ class FakeEngine:
         return waves(expression.text, np.arange(start_ms, end_ms + 1, step_ms))
 
 
+_SHAPES: dict[str, tuple[float, float]] = {
+    "cpu": (9, 24), "MemTotal": (1.5, 58), "node_load": (0.4, 1.1), "network": (2e5, 8e5), "disk": (4e5, 6e5),
+    "histogram_quantile": (0.03, 0.14), '"5..': (0.004, 0.012), "router_requests": (4, 42),
+}  # fmt: skip
+
+
 def waves(text: str, times: Any) -> Matrix:
     seconds = times / 1000.0
     slow, quick = np.sin(seconds / 240.0), np.sin(seconds / 37.0 + len(text))
     if "filesystem" in text:
         series = [labels_of({"mountpoint": "/"}), labels_of({"mountpoint": "/var/lib/postgresql"})]
         return Matrix(series, times, np.stack([61 + 0 * slow, 84 + slow], axis=1))
-    scale, base = next(
-        (found for word, found in {"cpu": (9, 24), "Memory": (1.5, 58), "node_load": (0.4, 1.1), "network": (2e5, 8e5),
-                                   "disk": (4e5, 6e5), "histogram_quantile": (0.03, 0.14), '"5..': (0.004, 0.012),
-                                   "router_requests": (4, 42)}.items() if word in text),
-        (1, 2),
-    )  # fmt: skip
+    scale, base = next((shape for word, shape in _SHAPES.items() if word in text), (1, 2))
     values = base + scale * (slow + 0.35 * quick)
     if '"5..' in text:
         values = np.where(seconds > seconds[-1] - 240, 0.31 + 0.02 * quick, 0.002 + 0 * values)
@@ -212,7 +202,6 @@ class FakeView:
         self.verdict = Health(Status.HEALTHY, (), dict.fromkeys(Aspect, Status.HEALTHY))
         self.reloads: list[str] = []
         self.reload_failure: Exception | None = None
-        self.gate = asyncio.Event()
 
     def health(self) -> Health:
         return self.verdict
@@ -266,27 +255,34 @@ def make_step(name: str, state: StepState = StepState.SUCCEEDED, start: float = 
     return StepRecord(name, state, start, None if took is None else start + took, detail)
 
 
-def make_service(**changes: Any) -> FakeService:
-    def revision(number: int, version: str, state: str, age: float) -> dict[str, Any]:
-        return {"revision": f"r{number}", "version": version, "state": state, "artifact_sha256": "ab" * 32,
-                "created_at": NOW - age, "deployed_at": NOW - age}  # fmt: skip
+def make_revision(number: int, version: str, state: RevisionState, age: float) -> Revision:
+    return Revision(
+        number=number, version=version, state=state, artifact=f"/srv/shop-{version}.tar.gz",
+        artifact_sha256=f"{number:02x}" * 32, folder="", settings={}, operation=f"op-{number}",
+        created_at=NOW - age, deployed_at=NOW - age, promoted_at=None, rolled_back_by=None,
+    )  # fmt: skip
 
-    def instance(number: int, index: int, weight: int, *, healthy: bool = True) -> dict[str, Any]:
-        return {"id": f"shop/production/r{number}/{index}", "revision": f"r{number}", "pid": 4100 + 10 * number + index,
-                "port": 9000 + 10 * number + index, "alive": True, "healthy": healthy, "weight": weight}  # fmt: skip
 
-    document = {
-        "service": "shop", "environment": "production", "strategy": "blue-green", "current": "r7", "last_good": "r6",
-        "baking_until": NOW + 95, "address": "127.0.0.1:9080", "problem": None,
-        "revisions": [revision(7, "1.4.2", "baking", 70), revision(6, "1.4.1", "good", 7188),
-                      revision(5, "1.4.0", "superseded", 90000), revision(4, "1.3.9", "quarantined", 260000)],
-        "instances": [instance(7, 0, 50), instance(7, 1, 50), instance(6, 0, 0), instance(6, 1, 0)],
+def make_instance(number: int, index: int, weight: int | None, **changes: Any) -> InstanceStatus:
+    values: dict[str, Any] = {
+        "id": f"shop/production/r{number}/{index}", "revision": number, "pid": 4100 + 10 * number + index,
+        "port": 9000 + 10 * number + index, "alive": True, "healthy": True, "weight": weight,
     }  # fmt: skip
-    return FakeService(document | changes)
+    return InstanceStatus(**(values | changes))
+
+
+def make_service(**changes: Any) -> ServiceStatus:
+    values: dict[str, Any] = {
+        "service": "shop", "environment": "production", "strategy": "blue-green", "current": 7, "last_good": 6,
+        "baking_until": NOW + 95, "address": "127.0.0.1:9080", "problem": None,
+        "revisions": (make_revision(7, "1.4.2", RevisionState.BAKING, 70),
+                      make_revision(6, "1.4.1", RevisionState.GOOD, 7188),
+                      make_revision(5, "1.4.0", RevisionState.SUPERSEDED, 90000),
+                      make_revision(4, "1.3.9", RevisionState.QUARANTINED, 260000)),
+        "instances": (make_instance(7, 0, 1), make_instance(7, 1, 1), make_instance(6, 0, 0), make_instance(6, 1, 0)),
+    }  # fmt: skip
+    return ServiceStatus(**(values | changes))
 
 
 def vector(values: Mapping[str, float]) -> Vector:
     return Vector([labels_of({"__name__": name}) for name in values], np.array(list(values.values())))
-
-
-NOT_A_NUMBER = math.nan

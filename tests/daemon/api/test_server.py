@@ -47,7 +47,7 @@ async def test_the_overview_tells_everything(served: Served) -> None:
     assert [target["source"] for target in overview["targets"]] == ["system"]
     assert [alert["name"] for alert in overview["alerts"]] == ["HighCpu"]
     assert [incident["id"] for incident in overview["incidents"]] == [1]
-    assert [service["current"] for service in overview["services"]] == ["r7"]
+    assert [service["current"] for service in overview["services"]] == [7]
     assert [operation["steps"][0]["name"] for operation in overview["operations"]] == ["unpack artifact"]
     assert [entry["kind"] for entry in overview["logbook"]] == ["daemon.started"]
 
@@ -149,12 +149,12 @@ async def test_an_operation_is_asked_for(served: Served) -> None:
         "kind": "rollback",
         "service": "shop",
         "environment": "production",
-        "parameters": {"to": "r6"},
+        "parameters": {"revision": 6},
         "reason": "bad",
     }
     status, operation = await served.post("operations", body)
     assert status == 202
-    assert served.view.actions.asked == [("rollback", "shop", "production", {"to": "r6"}, "local", "bad")]
+    assert served.view.actions.asked == [("rollback", "shop", "production", {"revision": 6}, "local", "bad")]
     assert (await served.get(f"operations/{operation['id']}"))[1]["state"] == "pending"
     assert (await served.post(f"operations/{operation['id']}/cancel"))[1]["state"] == "cancelled"
     assert (await served.post(f"operations/{operation['id']}/cancel"))[0] == 409
