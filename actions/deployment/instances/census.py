@@ -136,16 +136,19 @@ class Census:
 
     def _marked(self) -> list[Marked]:
         marked: list[Marked] = []
-        for found in proc.processes():
-            variables = {} if found.is_dead else proc.environment(found.pid)
-            if variables.get(STATE) == self._state and variables.get(INSTANCE):
+        for pid in proc.pids():
+            variables = proc.environment(pid, containing=INSTANCE)
+            if variables.get(STATE) != self._state or not variables.get(INSTANCE):
+                continue
+            found = proc.process(pid)
+            if found is not None and not found.is_dead:
                 port = variables.get(PORT, "")
                 marked.append(Marked(variables[INSTANCE], found, int(port) if port.isdigit() else None))
         return marked
 
     def _mark(self, pid: int) -> str:
         """Return the instance a process says it belongs to, `` for none, another text for somebody else's."""
-        variables = proc.environment(pid)
+        variables = proc.environment(pid, containing="WATCHKEEPER_")
         if variables.get(ROUTER) or variables.get(STATE, self._state) != self._state:
             return "\0other"
         return variables.get(INSTANCE, "")

@@ -50,24 +50,36 @@ def parse_stat(text: str) -> Process:
 
 def process(pid: int) -> Process | None:
     """Return one process, None when there is none."""
-    try:
-        return parse_stat((_PROC / str(pid) / "stat").read_text(errors="replace"))
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    data = _read(f"/proc/{pid}/stat")
+    return parse_stat(data.decode(errors="replace")) if data else None
+
+
+def is_alive(known: Process) -> bool:
+    """Return whether a process seen before still lives."""
+    now = process(known.pid)
+    return now is not None and now.start_ticks == known.start_ticks and not now.is_dead
+
+
+def pids() -> list[int]:
+    """Return the numbers of all processes that this user can see."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - the names are enough
 
 
 def processes() -> Iterator[Process]:
     """Yield all processes that this user can see."""
-    for name in os.listdir(_PROC):  # noqa: PTH208 - a Path for each of a thousand entries takes five times as long
-        if name.isdigit() and (found := process(int(name))) is not None:
+    for pid in pids():
+        if (found := process(pid)) is not None:
             yield found
 
 
-def environment(pid: int) -> dict[str, str]:
-    """Return the environment a process was started with; empty when it is gone or belongs to somebody else."""
-    try:
-        data = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
+def environment(pid: int, containing: str = "") -> dict[str, str]:
+    """Return the environment a process was started with; empty when it is gone or belongs to somebody else.
+
+    Args:
+        containing: give nothing where this text is not in it, which is a lot faster to find out.
+    """
+    data = _read(f"/proc/{pid}/environ")
+    if os.fsencode(containing) not in data:
         return {}
     pairs = (entry.partition(b"=") for entry in data.split(b"\0") if entry)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
@@ -82,6 +94,23 @@ def age_seconds(found: Process) -> float:
     """Return how long ago a process was started."""
     uptime = float((_PROC / "uptime").read_text().split()[0])
     return max(0.0, uptime - found.start_ticks / _TICKS_PER_SECOND)
+
+
+def _read(path: str) -> bytes:
+    # A Path and a buffered file for each of a thousand processes take five times as long.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        pieces = []
+        while piece := os.read(descriptor, 65_536):
+            pieces.append(piece)
+        return b"".join(pieces)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def send_signal(found: Process, number: signal.Signals) -> None:

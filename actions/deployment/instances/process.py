@@ -151,7 +151,7 @@ class ProcessRuntime:
 
     async def _wait_for(self, members: Sequence[Process], deadline: float) -> None:
         pause = 0.01
-        while self._clock.monotonic() < deadline and any(_is_alive(member) for member in members):
+        while self._clock.monotonic() < deadline and any(proc.is_alive(member) for member in members):
             await self._clock.sleep(pause)
             pause = min(pause * 1.5, 0.25)
 
@@ -190,11 +190,6 @@ def _signal(instance_id: str, members: Sequence[Process], number: signal.Signals
                 f"instance {instance_id}: process {member.pid} ({member.name}) belongs to another user and cannot be"
                 " ended; run Watchkeeper as the user that had started it, or as root"
             ) from None
-
-
-def _is_alive(member: Process) -> bool:
-    now = proc.process(member.pid)
-    return now is not None and now.start_ticks == member.start_ticks and not now.is_dead
 
 
 def _stuck(instance_id: str, members: Sequence[Process]) -> str:

@@ -157,44 +157,42 @@ class BuiltinRouter:
         )
 
     async def _stop(self) -> None:
+        found = await asyncio.to_thread(self._processes)
         try:
             answered = await self._call("POST", "/stop") is not None
         except WatchkeeperError:
             answered = False
         if answered:
-            await self._wait_for_the_end(_STOP_SECONDS)
+            await self._wait_for_the_end(found, _STOP_SECONDS)
         await self._end_silent_ones()
         await asyncio.to_thread(launch.exit_code, self._child)
 
     async def _end_silent_ones(self) -> None:
         """End by force what runs of this router without answering: it would hold the port and the lock."""
-        if not await asyncio.to_thread(self._kill):
-            return
-        if not await self._wait_for_the_end(_KILL_SECONDS):
-            raise PermanentError(f"router {self._name}: its process did not end even on SIGKILL; see `ps`")
-
-    async def _wait_for_the_end(self, seconds: float) -> bool:
-        deadline = self._clock.monotonic() + seconds
-        while await asyncio.to_thread(self._processes):
-            if self._clock.monotonic() >= deadline:
-                return False
-            await self._clock.sleep(0.05)
-        return True
-
-    def _kill(self) -> bool:
-        found = self._processes()
+        found = await asyncio.to_thread(self._processes)
         for process in found:
             proc.send_signal(process, signal.SIGKILL)
-        return bool(found)
+        if not await self._wait_for_the_end(found, _KILL_SECONDS):
+            raise PermanentError(f"router {self._name}: its process did not end even on SIGKILL; see `ps`")
+
+    async def _wait_for_the_end(self, found: Sequence[proc.Process], seconds: float) -> bool:
+        # By identity: a process that is ending has no environment any more while it still holds its sockets.
+        deadline = self._clock.monotonic() + seconds
+        while any(proc.is_alive(process) for process in found):
+            if self._clock.monotonic() >= deadline:
+                return False
+            await self._clock.sleep(0.02)
+        return True
 
     def _processes(self) -> list[proc.Process]:
         """Return the live processes of this router."""
         wanted = (self._name, str(self._state_directory))
-        return [found for found in proc.processes() if not found.is_dead and _marks(found.pid) == wanted]
+        candidates = (proc.process(pid) for pid in proc.pids() if _marks(pid) == wanted)
+        return [found for found in candidates if found is not None and not found.is_dead]
 
 
 def _marks(pid: int) -> tuple[str | None, str | None]:
-    variables = proc.environment(pid)
+    variables = proc.environment(pid, containing=census.ROUTER)
     return variables.get(census.ROUTER), variables.get(census.STATE)
 
 

@@ -42,6 +42,10 @@ class _NothingSentError(Exception):
     """The backend could not be reached, so another one may have the request."""
 
 
+class _BrokenOffError(Exception):
+    """The backend ended its answer too early."""
+
+
 @dataclass(slots=True)
 class _Outcome:
     revision: str = ""
@@ -88,9 +92,6 @@ class Proxy:
         outcome = _Outcome()
         try:
             return await self._answer(request, outcome)
-        except ConnectionError:  # the client's own connection, in the middle of the answer
-            outcome.code = CLIENT_WENT_AWAY
-            raise
         finally:
             self._tally.add(outcome.revision, outcome.code, self._clock.monotonic() - begin)
 
@@ -181,6 +182,19 @@ class _Upload:
 async def _pass_back(request: web.BaseRequest, upstream: ClientResponse, outcome: _Outcome) -> web.StreamResponse:
     response = RelayedResponse(request, upstream)
     outcome.code = upstream.status
+    try:
+        await _copy(request, upstream, response)
+    except _BrokenOffError as error:
+        _log.warning("the backend broke off in the middle of its answer: %s", error)
+        outcome.code = 502
+        response.break_off()
+    except ConnectionError:
+        outcome.code = CLIENT_WENT_AWAY
+        response.break_off()
+    return response
+
+
+async def _copy(request: web.BaseRequest, upstream: ClientResponse, response: RelayedResponse) -> None:
     await response.prepare(request)
     if not upstream.content.is_eof():  # else head and body go out together
         request.writer.send_headers()
@@ -188,14 +202,11 @@ async def _pass_back(request: web.BaseRequest, upstream: ClientResponse, outcome
         try:
             chunk = await upstream.content.readany()
         except ClientError as error:
-            _log.warning("the backend broke off in the middle of its answer: %r", error)
-            outcome.code = 502
-            response.break_off()
-            return response
+            raise _BrokenOffError(repr(error)) from None
         if not chunk:
-            await response.write_eof()
-            return response
+            break
         await response.write(chunk)
+    await response.write_eof()
 
 
 def _session(connector: TCPConnector) -> ClientSession:

@@ -20,8 +20,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -38,6 +38,7 @@ from core.clock import Clock, SystemClock
 from core.errors import PermanentError, WatchkeeperError
 
 _DRAIN_SECONDS = 10.0
+_LOCK_SECONDS = 2.0
 _BACKLOG = 1024
 _KEEP_ALIVE_SECONDS = 75.0
 
@@ -55,6 +56,7 @@ class RouterProcess:
         self._address = split_address(listen)
         self._files = state_directory / "routers" / file_name(name)
         self._identity = Identity(name, str(state_directory), listen, clock.now())
+        self._clock = clock
         self._tally = Tally()
         self._balancer = Balancer()
         self._proxy = Proxy(self._balancer, self._tally, clock, response_seconds=response_seconds)
@@ -71,7 +73,7 @@ class RouterProcess:
             PermanentError: the address is taken, or another router of this name runs.
             UserError: the saved backends are broken.
         """
-        with _only_one(self._files.with_suffix(".lock")):
+        async with _only_one(self._files.with_suffix(".lock"), self._clock):
             self._balancer.replace(backends_file.load(self._files.with_suffix(".json")))
             traffic = _listen(self._address)
             with traffic, listen_at(self._files.with_suffix(".sock")) as control:
@@ -110,18 +112,31 @@ def public_server(proxy: Proxy) -> web.Server:
     )  # fmt: skip
 
 
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold a lock file while a router of this name runs; the kernel lets go of it when the process ends."""
+@asynccontextmanager
+async def _only_one(path: Path, clock: Clock) -> AsyncIterator[None]:
+    """Hold a lock file while a router of this name runs; the kernel lets go of it when the process ends.
+
+    A killed one may take a moment to end, so the lock is waited for a little.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = clock.monotonic() + _LOCK_SECONDS
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while not _lock(descriptor):
+            if clock.monotonic() >= deadline:
+                raise PermanentError(f"a router holds {path} already; end it, or wait until it has ended")
+            await clock.sleep(0.05)
         yield
-    except BlockingIOError:
-        raise PermanentError(f"a router holds {path} already; end it, or wait until it has ended") from None
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

@@ -39,6 +39,8 @@ def test_this_process_is_found_with_its_environment() -> None:
     assert not own.is_dead
     assert own.parent == os.getppid()
     assert "PATH" in proc.environment(own.pid)
+    assert "PATH" in proc.environment(own.pid, containing="PATH")
+    assert proc.environment(own.pid, containing="NO_SUCH_NAME_IN_IT") == {}
     assert 0 <= proc.age_seconds(own) < 86_400 * 365
 
 

@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
 
+from actions.deployment.health_check import TcpCheck, wait_healthy
 from actions.deployment.instances import proc
+from actions.deployment.instances.process import ProcessRuntime
+from actions.deployment.instances.runtime import InstanceSpec
 from actions.deployment.traffic import control_client
 from actions.deployment.traffic.builtin import BuiltinRouter
 from actions.deployment.traffic.router import Backend, Traffic
@@ -284,3 +288,75 @@ async def test_idle_router_is_small(router: BuiltinRouter, tmp_path: Path) -> No
     status = Path(f"/proc/{await pid_of(tmp_path)}/status").read_text()
     resident = int(status.partition("VmRSS:")[2].split()[0])
     assert resident < 45 * 1024
+
+
+SERVER = """
+import asyncio, signal, sys
+from aiohttp import web
+
+async def answer(request):
+    await request.read()
+    return web.Response(text=sys.argv[1])
+
+async def main():
+    server = web.Server(answer)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", int(sys.argv[2]))
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    listener.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_switching_between_real_instances_under_load_loses_no_request(
+    router: BuiltinRouter, tmp_path: Path, listen: str
+) -> None:
+    runtime = ProcessRuntime(tmp_path, SystemClock())
+    codes: list[int] = []
+    versions: set[str] = set()
+    done = asyncio.Event()
+
+    async def client(session: ClientSession) -> None:
+        while not done.is_set():
+            method = "POST" if len(codes) % 3 == 0 else "GET"
+            async with session.request(method, f"http://{listen}/", data=b"x" if method == "POST" else None) as answer:
+                versions.add(await answer.text())
+                codes.append(answer.status)
+
+    async def start(number: int) -> Backend:
+        address = free_address()
+        port = int(address.rpartition(":")[2])
+        argv = (sys.executable, "-c", SERVER, f"v{number}", str(port))
+        spec = InstanceSpec(f"{NAME}/r{number}/0", argv, tmp_path, {}, None, port, tmp_path / "log" / f"{number}.log")
+        await runtime.ensure_running(spec)
+        await wait_healthy(
+            TcpCheck("127.0.0.1", port), clock=SystemClock(), interval_seconds=0.05, successes=1, deadline_seconds=20,
+            ended=lambda: runtime.ended(spec.id),
+        )  # fmt: skip
+        return Backend(spec.id, address, 1, f"v{number}")
+
+    async def deploy_again_and_again() -> None:
+        old = first
+        for number in range(1, 6):
+            new = await start(number)
+            for weight in (1, 5, 10):
+                await router.ensure([replace(old, weight=10 - weight), replace(new, weight=weight)])
+            assert await router.drain([old.id], timeout_seconds=5)
+            await router.ensure([new])
+            await runtime.ensure_stopped(old.id, grace_seconds=5)
+            old = new
+        done.set()
+
+    try:
+        first = await start(0)
+        await router.ensure([first])
+        async with ClientSession() as session:
+            await asyncio.gather(deploy_again_and_again(), *(client(session) for _ in range(6)))
+    finally:
+        for state in await runtime.find(""):
+            await runtime.ensure_stopped(state.id, grace_seconds=0)
+    assert set(codes) == {200}
+    assert len(codes) >= 500
+    assert versions == {f"v{number}" for number in range(6)}
