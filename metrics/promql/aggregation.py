@@ -213,16 +213,20 @@ class CountValues(_Aggregation):
     def evaluate(self, run: Run) -> VectorValue:
         """Return one series per group and value."""
         vector, groups = self._grouped(run)
-        mask = vector.mask()
-        counts: dict[Labels, FloatArray] = {}
-        for step, column in zip(*mask.nonzero(), strict=True):
-            text = format_value(float(vector.values[step, column]))
-            labels = with_labels(groups.keys[groups.numbers[column]], {self._label: text})
-            counts.setdefault(labels, np.zeros(run.steps))[step] += 1
-        if not counts:
+        steps, columns = vector.mask().nonzero()
+        if len(steps) == 0:
             return empty(run.steps)
-        values = np.stack(list(counts.values()), axis=1)
-        return VectorValue(tuple(counts), values, values > 0)
+        different, which = np.unique(vector.values[steps, columns], return_inverse=True)
+        pairs, place = np.unique(groups.numbers[columns] * len(different) + which, return_inverse=True)
+        texts = [format_value(value) for value in different.tolist()]
+        labels = [
+            with_labels(groups.keys[pair // len(different)], {self._label: texts[pair % len(different)]})
+            for pair in pairs.tolist()
+        ]
+        outputs = group(labels)
+        counts = np.zeros((run.steps, len(outputs.keys)))
+        np.add.at(counts, (steps, outputs.numbers[place]), 1.0)
+        return VectorValue(outputs.keys, counts, counts > 0)
 
 
 def format_value(value: float) -> str:

@@ -125,7 +125,7 @@ def _final(expression: Expression, value: VectorValue) -> tuple[tuple[Labels, ..
     nameless = value.nameless
 
     def compute() -> tuple[tuple[Labels, ...], bool]:
-        series = _named(value.series, nameless)
+        series = value.series if nameless is False else _named(value.series, nameless)
         return series, len(set(series)) == len(series)
 
     if not isinstance(nameless, bool):

@@ -34,20 +34,22 @@ class RangeFunction:
 
 
 def _rate(window: Window) -> FloatArray:
-    seconds = (window.ends - window.starts) / 1000.0
-    return _extrapolated(window, _increments(window), is_counter=True) / seconds
+    change, factor = _extrapolated(window, _increments(window), is_counter=True)
+    return change * (factor / window.seconds)
 
 
 def _increase(window: Window) -> FloatArray:
-    return _extrapolated(window, _increments(window), is_counter=True)
+    change, factor = _extrapolated(window, _increments(window), is_counter=True)
+    return change * factor
 
 
 def _delta(window: Window) -> FloatArray:
-    return _extrapolated(window, window.back(0)[0] - window.values[:, 0], is_counter=False)
+    change, factor = _extrapolated(window, window.back(0)[0] - window.values[:, 0], is_counter=False)
+    return change * factor
 
 
-def _extrapolated(window: Window, change: FloatArray, *, is_counter: bool) -> FloatArray:
-    """Extrapolate a change between the first and the last sample to the whole window.
+def _extrapolated(window: Window, change: FloatArray, *, is_counter: bool) -> tuple[FloatArray, Parameter]:
+    """Return a change between the first and the last sample, and the factor that extends it to the whole window.
 
     Where the samples end near the window's edge (within 1.1 of their mean distance) the series is taken to go on up
     to the edge, else half a distance further; and a counter never goes below zero.
@@ -58,10 +60,10 @@ def _extrapolated(window: Window, change: FloatArray, *, is_counter: bool) -> Fl
     sampled, to_start, to_end = _one_extension(window) if one else _extensions(window)
     if is_counter:
         first = window.values[:, 0]
-        to_zero = np.where((change > 0) & (first >= 0), sampled * (first / change), np.inf)
-        to_start = np.where(to_zero < to_start, to_zero, to_start)
-    extrapolated: FloatArray = change * ((sampled + to_start + to_end) / sampled)
-    return extrapolated
+        from_zero = first * sampled < change * to_start
+        if from_zero.any():
+            to_start = np.where(from_zero & (first >= 0), sampled * (first / change), to_start)
+    return change, (sampled + to_start + to_end) / sampled
 
 
 def _extensions(window: Window) -> tuple[Parameter, Parameter, Parameter]:

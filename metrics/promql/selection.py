@@ -22,16 +22,27 @@ class Reader:
         self._unique: Memo[bool] = Memo()
         self._merged: Memo[tuple[Labels, ...]] = Memo()
         self._joined: Memo[tuple[Labels, ...]] = Memo()
+        self._lists: dict[int, tuple[Labels, ...]] = {}
 
     def read(self, run: Run, start_ms: int, end_ms: int, *, newest: bool = False) -> list[Block]:
         """Return what the store has with start_ms < time <= end_ms; `newest`: older samples of a series may lack."""
         select = run.select_newest if newest else run.select
-        blocks = select(self._matchers, start_ms + 1, end_ms)
+        blocks = [self._settled(n, b) for n, b in enumerate(select(self._matchers, start_ms + 1, end_ms))]
         if len(blocks) > 1:
             sources = tuple(block.series for block in blocks)
             if not self._unique.get(sources, lambda: _all_differ(sources)):
                 return [self._merge(blocks, sources)]
         return blocks
+
+    def _settled(self, number: int, block: Block) -> Block:
+        """Return a block whose series are the tuple of the last time, where they are equal but made anew."""
+        if isinstance(block.series, tuple):
+            return block
+        series = tuple(block.series)
+        known = self._lists.setdefault(number, series)
+        if known != series:
+            self._lists[number] = known = series
+        return Block(known, block.timestamps_ms, block.values)
 
     def series(self, blocks: Sequence[Block]) -> tuple[Labels, ...]:
         """Return the series of the blocks in a row: the same tuple as long as the blocks' series stay the same."""

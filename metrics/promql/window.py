@@ -68,6 +68,11 @@ class Window:
         """(K, S), the shape of a result."""
         return self.values.shape[0], self.values.shape[2]
 
+    @property
+    def seconds(self) -> float:
+        """How long each window is."""
+        return float(self.ends[0, 0] - self.starts[0, 0]) / 1000.0
+
     def valid(self) -> BoolArray:
         """Return where there is a sample; broadcasts to the shape of `values`."""
         places = np.arange(self.values.shape[1])[np.newaxis, :, np.newaxis]

@@ -103,6 +103,23 @@ def test_series_in_two_blocks_is_one_series() -> None:
     assert ask_range(store, '{__name__=~".+"}', 0, 90, 30) == {"x": [1.0, 1.0, 2.5, 4.0], "y": [7.0, 7.0, None, None]}
 
 
+def test_labels_are_worked_out_once_for_series_that_are_listed_anew() -> None:
+    class Lists(FakeStorage):
+        def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
+            blocks = super().select(matchers, start_ms, end_ms)
+            return [Block(list(block.series), block.timestamps_ms, block.values) for block in blocks]
+
+    store = Lists()
+    store.add(series("x"), {0: 1.0})
+    engine, expression = Engine(store), parse("x")
+
+    first, second = engine.instant(expression, 0), engine.instant(expression, 1)
+
+    assert isinstance(first, Vector)
+    assert isinstance(second, Vector)
+    assert first.series is second.series
+
+
 def test_store_that_offers_the_newest_samples_is_asked_for_them() -> None:
     class Newest(FakeStorage):
         def select_newest(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
