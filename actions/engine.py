@@ -172,4 +172,7 @@ async def _operate(run_id: str) -> None:
 
 
 async def _call(name: str, step: Callable[[], Coroutine[Any, Any, JSON]]) -> JSON:
-    return await _load().DBOS.run_step_async({"name": name}, step)
+    async def called() -> JSON:  # DBOS tells by the function itself whether it is to be awaited
+        return await step()
+
+    return await _load().DBOS.run_step_async({"name": name}, called)

@@ -225,7 +225,10 @@ class Actions:
     def collectors(self) -> list[RouterCollector]:
         """Return what reads the routers' counts of requests, for the daemon's collector manager; none without one."""
         routed = [name for name in self._sites.names() if self._sites.config(*name).router is not None]
-        return [RouterCollector(lambda: [self._sites.site(*name) for name in routed])] if routed else []
+        if not routed:
+            return []
+        signature = ("router", *((*name, self._sites.config(*name).model_dump_json()) for name in routed))
+        return [RouterCollector(lambda: [self._sites.site(*name) for name in routed], signature=signature)]
 
     def kinds(self) -> list[str]:
         """Return the kinds of operation that are installed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,28 @@ def shop(policies: list[dict[str, Any]] | None = None, **changes: Any) -> Action
     return ActionsConfig.model_validate({"services": services, "policies": policies or []})
 
 
+class QuickClock(FakeClock):
+    """A FakeClock that goes straight to the next sleeper."""
+
+    async def next(self, limit: float) -> None:
+        due = min((sleeper[0] for sleeper in self._sleepers), default=self._monotonic + limit)
+        step = max(0.0, min(due - self._monotonic, limit))
+        self._now += step
+        self._monotonic += step
+        while self._sleepers and self._sleepers[0][0] <= self._monotonic:
+            future = heapq.heappop(self._sleepers)[2]
+            if not future.done():
+                future.set_result(None)
+        await settle(4)
+
+
 class Harness:
     """Starts, crashes and restarts Actions over one state directory and one world."""
 
     def __init__(self, folder: Path, config: ActionsConfig) -> None:
         self.folder = folder
         self.config = config
-        self.clock = FakeClock()
+        self.clock = QuickClock()
         self.world = FakeWorld(self.clock)
         self.memory = EngineMemory()
         self.events: list[Event] = []
@@ -59,12 +75,20 @@ class Harness:
         migrations = (*logbook_module.MIGRATIONS, *MIGRATIONS)
         self.database = Database(self.folder / "state.db", migrations, clock=self.clock, tasks=self.tasks)
         await self.database.start()
+        self._written = 0
+        write = self.database.write
+
+        async def counted(work: Any) -> Any:
+            self._written += 1
+            return await write(work)
+
+        self.database.write = counted  # type: ignore[method-assign]
         self.logbook = Logbook(self.database, self.clock)
         self.engine = FakeEngine(
             self.tasks,
             self.memory,
-            before_call=lambda name: self.before_call(name),
-            after_call=lambda name: self.after_call(name),
+            before_call=self._before,
+            after_call=self._after,
         )
         self.actions = Actions(
             self.database, self.logbook, self.clock, self.tasks, self.registry, self.folder, self.events.append,
@@ -73,6 +97,12 @@ class Harness:
         )  # fmt: skip
         await self.actions.apply(self.config)
         await self.actions.start()
+
+    def _before(self, name: str) -> None:
+        self.before_call(name)
+
+    def _after(self, name: str) -> None:
+        self.after_call(name)
 
     async def stop(self) -> None:
         await self.actions.stop()
@@ -83,20 +113,27 @@ class Harness:
         await self.stop()
         await self.start()
 
-    async def turn(self, seconds: float = 0.25) -> None:
-        """Let everything that can happen now happen, then let time pass."""
-        for _ in range(3):
+    async def turn(self, limit: float = 5.0) -> None:
+        """Let everything that can happen now happen, then let time pass until somebody wakes."""
+        idle = 0
+        while idle < 2:
+            before = len(self.world.calls), self._commits()
+            await settle(4)
             await self.database.write(lambda _connection: None)
             await self.database.read(lambda _connection: None)
-            await settle(8)
-        if seconds:
-            await self.clock.advance(seconds)
+            await settle(4)
+            idle = idle + 1 if before == (len(self.world.calls), self._commits() - 1) else 0
+        if limit:
+            await self.clock.next(limit)
 
-    async def until(self, condition: Callable[[], Awaitable[bool]], *, turns: int = 800, seconds: float = 0.25) -> None:
+    def _commits(self) -> int:
+        return self._written
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], *, turns: int = 800) -> None:
         for _ in range(turns):
             if await condition():
                 return
-            await self.turn(seconds)
+            await self.turn()
         raise AssertionError(f"it never came about; the calls were {self.world.calls[-20:]}")
 
     async def finished(self, operation: Operation) -> Operation:
@@ -129,7 +166,7 @@ class Harness:
     async def promoted(self, version: str) -> None:
         """Deploy a version and let its bake time pass."""
         await self.deployed(version)
-        await self.clock.advance(self.site_config.bake)
+        self.clock.jump(self.site_config.bake)
 
         async def good() -> bool:
             return (await self.history()).baking_until is None
