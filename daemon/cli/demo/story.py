@@ -97,7 +97,6 @@ class Story:
         self._evidence.bad_deployed_at = time.time()
         operation = self._deploy(BAD)
         self._evidence.bad_revision = int(operation["result"]["revision"])
-        self._narrator.tell("its health check is green, but a third of the orders fail. Hands off from here on")
 
     def _deploy(self, version: str) -> Document:
         self._narrator.tell("deploying release ", Cell(version, "strong"), " of the shop, two instances")
@@ -111,7 +110,8 @@ class Story:
 
     def _see_alert_and_incident(self) -> None:
         failure = self._wait("a request to fail", 20, lambda: self._traffic.account().first_failure)
-        self._narrator.tell("the first order fails", at=failure)
+        self._narrator.tell("the first order fails: a third of them do, while the health check stays green", at=failure)
+        self._narrator.tell("hands off: from here on the demo only watches")
         alert = self._evidence.alert = self._wait(f"the alert {ALERT} to fire", 30, self._firing_alert)
         summary = alert["annotations"].get("summary", "")
         self._narrator.tell("alert ", Cell(alert["name"], "bad"), f" fires: {summary}", at=alert["fired_at"])
