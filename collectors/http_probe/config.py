@@ -75,7 +75,7 @@ class HttpProbeConfig(HttpClientConfig):
     body_file: Path | None = Field(
         None, description="File that holds the body to send.", examples=["/etc/watchkeeper/body"]
     )
-    expect: Expectation = Field(Expectation(), description="What a good answer is.")
+    expect: Expectation = Field(Expectation(), description="What makes an answer a good one.")
     max_redirects: int = Field(10, ge=0, le=50, description="The most redirects that are followed.", examples=[10])
     labels: ConfigLabels = Field({}, description="Labels for its series.", examples=[{"service": "shop"}])
 

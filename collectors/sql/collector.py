@@ -9,7 +9,7 @@ from collectors.collector import Readings
 from collectors.readings import Batch, Pairs, ReadingsBuilder
 from collectors.sql.config import QueryConfig, SqlConfig
 from collectors.sql.rows import add_rows
-from collectors.sql.source import SqlError, SqlSource
+from collectors.sql.source import ConnectionLostError, SqlError, SqlSource
 from core.clock import Clock
 from metrics.frame import Family, MetricType
 
@@ -90,6 +90,8 @@ class SqlCollector:
             answer = await self._source.query(query.query, max_rows)
             add_rows(batch, self._families[query.metric], query, answer, max_rows, self._labels)
             success = 1.0
+        except ConnectionLostError:
+            raise
         except SqlError as error:
             problems.append(f"{query.metric}: {error}")
         labels = (*self._labels, ("query", query.metric))

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from collectors.sql.source import Rows, SqlError, one_line
+from collectors.sql.source import ConnectionLostError, Rows, SqlError, one_line
 
 MISSING_DRIVER = "needs the package asyncpg, which is not installed; install watchkeeper[postgresql]"
 
@@ -66,7 +66,8 @@ class PostgresqlSource:
                 rows = await cursor.fetch(max_rows + 1)
             return Rows(columns, [tuple(row.values()) for row in rows])
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-            raise SqlError(one_line(_reason(error))) from error
+            kind = ConnectionLostError if connection.is_closed() else SqlError
+            raise kind(one_line(_reason(error))) from error
 
     async def disconnect(self) -> None:
         """Drop the connection at once; the server ends what runs on it by its statement timeout."""

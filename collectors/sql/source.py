@@ -13,6 +13,10 @@ class SqlError(TransientError):
     """The database cannot be reached, or refused the query; the message is the database's own, in one line."""
 
 
+class ConnectionLostError(SqlError):
+    """The connection is gone: no other query can succeed on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The answer to a query."""
@@ -39,7 +43,7 @@ class SqlSource(Protocol):
     async def query(self, text: str, max_rows: int) -> Rows:
         """Return at most `max_rows` + 1 rows; one more than asked for tells that there are more.
 
-        Raises: SqlError: the query failed.
+        Raises: SqlError: the query failed; ConnectionLostError: so will all others.
         """
 
     async def disconnect(self) -> None:

@@ -273,12 +273,12 @@ async def test_only_what_the_daemon_measures_itself_is_exported(house: House) ->
     assert readings.layout.series == ((("__name__", "value"),),)
 
 
-async def test_a_thousand_sources_are_read_at_their_own_times(house: House) -> None:
-    house.manager.apply([FakeCollector(f"scrape/{index}", interval_seconds=10) for index in range(1000)])
+async def test_hundreds_of_sources_are_read_at_their_own_times(house: House) -> None:
+    house.manager.apply([FakeCollector(f"scrape/{index}", interval_seconds=10) for index in range(300)])
     await house.manager.start()
     await house.clock.advance(10)
-    assert len(house.frames) == 1000
-    assert len({frame.timestamp_ms for frame in house.frames}) > 900
+    assert len(house.frames) == 300
+    assert len({frame.timestamp_ms for frame in house.frames}) > 280
 
 
 async def test_sources_applied_while_running_are_read_within_their_interval(house: House) -> None:

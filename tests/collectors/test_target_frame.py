@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.collector import Readings
@@ -110,6 +110,7 @@ names = st.sampled_from(["job", "instance", "exported_job", "a", "Z", "exported_
 label_sets = st.dictionaries(names, st.sampled_from("pq"), max_size=4).map(lambda d: labels_of({"__name__": "x", **d}))
 
 
+@settings(max_examples=50)
 @given(st.lists(st.lists(label_sets, unique=True, max_size=6), min_size=1, max_size=4), st.booleans())
 def test_no_series_comes_twice_and_labels_are_sorted_whatever_the_target_gives(
     rounds: list[list[Labels]], honor_labels: bool
