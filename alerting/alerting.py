@@ -276,7 +276,8 @@ class Alerting:
         self._resolved.extend(resolved)
         self._notifier.remember(change.alert for change in stored)
         events = self._incidents.restore(*incidents, now.wall)
-        self._journal.add(Batch(incidents=events, time=now.wall))
+        if events:
+            self._journal.add(Batch(incidents=events, time=now.wall))
         self._measurement.incidents.set(len(self._incidents.open))
         self._outbox.add(messages)
         orphans = self._evaluator.restore(stored)

@@ -119,6 +119,8 @@ class Webhook:
                 return judge(response.status, response.headers, answer, self._clock.now())
         except TimeoutError:
             return Attempt(Outcome.RETRY, f"no answer within {self._section.timeout:g} s")
+        except aiohttp.InvalidURL:  # whose text would show an address that may be a secret
+            return Attempt(Outcome.RETRY, "the address is not valid; correct it")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Attempt(Outcome.RETRY, _reason(error))
 

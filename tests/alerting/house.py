@@ -50,9 +50,9 @@ class House:
     events: asyncio.Queue[Event]
     layouts: dict[tuple[str, tuple[object, ...]], Layout] = field(default_factory=dict)
 
-    def feed(self, source: str = "test", **values: float) -> None:
+    def feed(self, **values: float) -> None:
         """Let one collection arrive: `name__label__value=1.0` is `name{label="value"}`."""
-        self.feed_series(source, {_series(key): value for key, value in values.items()})
+        self.feed_series("test", {_series(key): value for key, value in values.items()})
 
     def feed_series(self, source: str, values: dict[tuple[tuple[str, str], ...], float]) -> None:
         key = source, tuple(values)
