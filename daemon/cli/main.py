@@ -20,7 +20,6 @@ from daemon.cli.output import silence
 # Plain help: rich would take 100 ms to draw boxes around it.
 app = typer.Typer(
     name="watchkeeper",
-    help="One daemon that watches and acts: metrics, alerts, incidents, deploys and rollbacks.",
     epilog="Exit codes: 0 all is well, 1 problems were found, 2 wrong usage or no daemon to ask.",
     rich_markup_mode=None,
     add_completion=False,
@@ -31,6 +30,7 @@ _logbook = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 _logbook.callback()(logbook.logbook)
 _logbook.command("verify")(logbook.verify)
 
+app.callback()(own.root)
 app.command("run")(own.run)
 app.command("check")(own.check)
 app.command("status")(status.status)

@@ -81,6 +81,21 @@ def _health_word(body: bytes) -> str | None:
     return str(document.get("status")) if isinstance(document, dict) and "status" in document else None
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+]
+
+
+def root(show_version: Version = False) -> None:
+    """One daemon that watches and acts: metrics, alerts, incidents, deploys and rollbacks."""
+
+
 def version(as_json: Json = False) -> int:
     """Print the version."""
     if as_json:

@@ -19,7 +19,7 @@ def summarise(file: Path) -> str:
     counts = {
         "scrape target": _scrape_targets(data),
         "probe": len(data.get("http_probes") or ()),
-        "SQL query": sum(len(source.get("metrics") or source.get("queries") or ()) for source in data.get("sql") or ()),
+        "SQL query": sum(len(source.get("queries") or ()) for source in data.get("sql") or ()),
         "command": len(data.get("commands") or ()),
         "rule": _rules(data) + sum(_rules(read_yaml(path).data or {}) for path in _rule_files(file, data)),
         "threshold": len(data.get("thresholds") or ()),
