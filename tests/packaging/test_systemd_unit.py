@@ -17,7 +17,7 @@ from tests.components import require
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "packaging" / "watchkeeper.service"
-INCLUDE = "systemd,systemd-sysv,dbus,python3,libffi8"
+INCLUDE = "systemd,systemd-sysv,dbus,procps,python3,libffi8"
 
 _WRAPPER = """#!/usr/bin/python3
 import sys
