@@ -1,6 +1,6 @@
 """What the daemon knows, as JSON documents: pure functions from the other packages' objects to plain data.
 
-Times are Unix seconds. The shapes are those of docs/api.md; a field is never left out, null means "there is none".
+Times are Unix seconds. A field is never left out, null means "there is none".
 """
 
 from __future__ import annotations

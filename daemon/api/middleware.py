@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
 }
 
 _REMEDIES = {
-    404: "see docs/api.md for the addresses there are",
+    404: "check the address; those of the API begin with /api/watchkeeper/v1/",
     405: "use the method that the Allow header names",
     408: "send the whole body sooner",
     413: "send a smaller body",

@@ -90,7 +90,7 @@ export class Chart {
     const anchors = ["start", "middle", "middle", "end"];
     const times = anchors.map((anchor, part) => {
       const time = this.start + part * third;
-      return s("text", { class: "tick", x: this.x(time), y: HEIGHT - 5, "text-anchor": anchor }, minuteTime(time));
+      return s("text", { class: "tick", x: this.x(time), y: HEIGHT - 5, "text-anchor": anchor }, this.end - this.start < 600 ? clockTime(time) : minuteTime(time));
     });
     return [values, times];
   }
@@ -149,7 +149,8 @@ export class Chart {
   label(values) {
     if (values.length === 0) return `${this.title}: no samples yet`;
     const now = this.series.map(({ name, points }) => `${name || "now"} ${this.write(points.at(-1)?.[1] ?? 0)}`).join(", ");
-    return `${this.title}, the last 30 minutes: ${now}; highest ${this.write(Math.max(...values))}. Arrow keys read single values.`;
+    const minutes = Math.round((this.end - this.start) / 60);
+    return `${this.title}, the last ${minutes} minutes: ${now}; highest ${this.write(Math.max(...values))}. Arrow keys read single values.`;
   }
 }
 

@@ -66,7 +66,7 @@ function scaled(value, units, step) {
     size /= step;
     index += 1;
   }
-  const digits = Math.abs(size) < 9.995 && index > 0 ? 1 : 0;
+  const digits = Math.abs(size) < 9.95 && (index > 0 || !Number.isInteger(size)) ? 1 : 0;
   return `${size.toFixed(digits)} ${units[index]}`;
 }
 

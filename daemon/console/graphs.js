@@ -4,8 +4,9 @@ import { Chart } from "./chart.js";
 import { h } from "./dom.js";
 import { now, range } from "./live.js";
 
-const WINDOW_SECONDS = 1800;
-const STEP_SECONDS = 15;
+const LONGEST_SECONDS = 1800;
+const SHORTEST_SECONDS = 120;
+const POINTS = 120;
 const EVERY_MS = 10_000;
 const MOST_SERIES = 2;
 
@@ -13,7 +14,7 @@ const HOST = 'job="system"';
 const MACHINE = [
   { key: "cpu", title: "CPU", unit: "percent", ceiling: 100, queries: [[`100 * (1 - avg(rate(node_cpu_seconds_total{${HOST},mode="idle"}[1m])))`, ""]] },
   { key: "memory", title: "Memory", unit: "percent", ceiling: 100, queries: [[`100 * (1 - node_memory_MemAvailable_bytes{${HOST}} / node_memory_MemTotal_bytes{${HOST}})`, ""]] },
-  { key: "disk", title: "Fullest disks", unit: "percent", ceiling: 100, queries: [[`100 * (1 - node_filesystem_avail_bytes{${HOST}} / node_filesystem_size_bytes{${HOST}})`, "mountpoint"]] },
+  { key: "disk", title: "Disks", unit: "percent", ceiling: 100, queries: [[`100 * (1 - node_filesystem_avail_bytes{${HOST}} / node_filesystem_size_bytes{${HOST}})`, "mountpoint"]] },
   { key: "load", title: "Load", unit: "number", queries: [[`node_load1{${HOST}}`, "1 min"], [`node_load15{${HOST}}`, "15 min"]] },
   { key: "network", title: "Network", unit: "bytes_per_second", queries: [[`sum(rate(node_network_receive_bytes_total{${HOST},device!="lo"}[1m]))`, "in"], [`sum(rate(node_network_transmit_bytes_total{${HOST},device!="lo"}[1m]))`, "out"]] },
   { key: "io", title: "Disk traffic", unit: "bytes_per_second", queries: [[`sum(rate(node_disk_read_bytes_total{${HOST}}[1m]))`, "read"], [`sum(rate(node_disk_written_bytes_total{${HOST}}[1m]))`, "written"]] },
@@ -30,6 +31,21 @@ export const SERVICE = [
 ];
 
 const charts = new Map();
+
+let startedAt = 0;
+
+/** Return how much time the graphs show: the last half hour, or less while the daemon has not seen that much. */
+export function windowSeconds(overview) {
+  startedAt = overview.started_at;
+  return Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, Math.ceil((now() - startedAt) / 60) * 60));
+}
+
+function currentWindow() {
+  const seconds = windowSeconds({ started_at: startedAt });
+  const step = seconds / POINTS;
+  const end = Math.floor(now() / step) * step;
+  return { start: end - seconds, end, step };
+}
 
 /** Return the element of a graph, always the same one for the same key. */
 function graph(key, options) {
@@ -75,8 +91,7 @@ export async function refresh() {
   if (running || document.hidden) return;
   running = true;
   try {
-    const end = Math.floor(now() / 5) * 5;
-    const window = { start: end - WINDOW_SECONDS, end, step: STEP_SECONDS };
+    const window = currentWindow();
     for (const options of MACHINE) await refreshMachine(options, window);
     if (hasServices) for (const options of SERVICE) await refreshServices(options, window);
   } catch {
@@ -89,10 +104,15 @@ export async function refresh() {
 async function refreshMachine(options, window) {
   const series = [];
   for (const [query, name] of options.queries) {
-    for (const { labels, points } of await range(query, window)) series.push({ name: labels[name] ?? name, points });
+    for (const { labels, points } of await range(query, window)) series.push({ name: shorten(labels[name] ?? name), points });
   }
   series.sort((a, b) => (options.queries.length > 1 ? 0 : b.points.at(-1)[1] - a.points.at(-1)[1]));
   charts.get(options.key)?.chart.show({ series: series.slice(0, MOST_SERIES), ...window });
+}
+
+/** Keep the end of a long path: that is what tells it from others. */
+function shorten(name) {
+  return name.length > 11 ? `…${name.slice(-10)}` : name;
 }
 
 async function refreshServices(options, window) {

@@ -2,7 +2,8 @@
 
 import { askCancel, askRollback } from "./dialog.js";
 import { h, patch } from "./dom.js";
-import { keepFresh, machineGraphs, watchServices } from "./graphs.js";
+import { plural } from "./format.js";
+import { keepFresh, machineGraphs, watchServices, windowSeconds } from "./graphs.js";
 import { icon } from "./icons.js";
 import { follow, get } from "./live.js";
 import { heading, tick } from "./parts.js";
@@ -35,7 +36,7 @@ function showAll() {
   show("incidents", incidents(overview, timelines));
   show("alerts", alerts(overview));
   show("services", services(overview));
-  show("machine", [heading("machine", "This machine", "the last 30 minutes"), h("div", { class: "charts card", "data-key": "machine-charts" }, machineGraphs())]);
+  show("machine", [heading("machine", "This machine", `the last ${plural(windowSeconds(overview) / 60, "minute")}`), h("div", { class: "charts card", "data-key": "machine-charts" }, machineGraphs())]);
   show("targets", targets(overview));
   show("operations", operations(overview));
   show("logbook", logbook(overview));

@@ -108,8 +108,8 @@ async def test_everything_has_its_place(stage: Stage, tmp_path: Path) -> None:
     assert "connection refused by 10.0.4.17:9121" in await stage.text("#targets")
     assert "Deploy of shop / production" in await stage.text("#operations")
     assert "Policy decision" in await stage.text("#logbook")
-    await stage.page.wait_for_function("document.querySelectorAll('#machine path.line').length >= 6")
-    await stage.page.wait_for_function("document.querySelectorAll('#services path.line').length >= 3")
+    await stage.page.wait_for_function("() => document.querySelectorAll('#machine path.line').length >= 6")
+    await stage.page.wait_for_function("() => document.querySelectorAll('#services path.line').length >= 3")
     await stage.page.screenshot(path=tmp_path / "desktop.png", full_page=True)
 
 
