@@ -252,7 +252,7 @@ async def test_the_console_and_its_files_are_served(served: Served) -> None:
     async with served.client.get(served.url("/")) as response:
         assert response.content_type == "text/html"
         page = await response.text()
-    for name in ("console.css", "theme.css", "main.js", "icon.svg"):
+    for name in ("page.css", "theme.css", "main.js", "icon.svg"):
         assert f"/console/{name}" in page
         async with served.client.get(served.url(f"/console/{name}")) as response:
             assert response.status == 200
