@@ -128,19 +128,21 @@ class Actions:
         self._config = config
         self._sites.apply(config.services)
         self._policies.apply(config.policies)
-        if self._running:
-            self._wake(needed=False)
+        self._wake(needed=False)
 
     def _check_policies(self, policies: Sequence[PolicyConfig]) -> None:
         for policy in policies:
             check_parameters(policy.do.operation, policy.do.parameters, f"policy {policy.name!r}")
 
     def _wake(self, *, needed: bool) -> None:
-        if needed or self._config.services or self._config.policies:
+        if self._running and (needed or self._config.services or self._config.policies):
             if self._starter is None or self._starter.done():
                 self._starter = self._tasks.spawn(self._resume, name="operations-resume")
-            if self._keeping is None and self._config.services:
-                self._keeping = self._tasks.spawn(self._keep, name="operations-keeper")
+            self._keep_going()
+
+    def _keep_going(self) -> None:
+        if self._running and self._keeping is None:
+            self._keeping = self._tasks.spawn(self._keep, name="operations-keeper")
 
     async def request(
         self,
@@ -181,6 +183,7 @@ class Actions:
             self._changed(operation)
         if not operation.state.ended:
             await self._run(operation)
+            self._keep_going()
         return operation
 
     async def cancel(self, operation_id: str, *, actor: str) -> Operation:
