@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from collectors.collector import Collector
 from collectors.command.collector import CommandCollector
 from collectors.command.config import CommandConfig, CommandConfigs
-from collectors.config_problem import config_error
+from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
 from core.yaml_file import Path_
 
@@ -25,7 +25,7 @@ class CommandPlugin:
 
     def build(self, config: Sequence[CommandConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors."""
-        return [_collector(one, context, (self.config_key, index)) for index, one in enumerate(config)]
+        return build_each(self.config_key, config, lambda one, path: [_collector(one, context, path)])
 
 
 def _collector(config: CommandConfig, context: CollectorContext, path: Path_) -> CommandCollector:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import TypeAdapter
 
 from collectors.collector import Collector
-from collectors.config_problem import config_error
+from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
 from collectors.http.config import TlsConfig
 from collectors.http.credentials import Credentials
@@ -32,7 +32,7 @@ class HttpProbePlugin:
 
     def build(self, config: Sequence[HttpProbeConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors."""
-        return [self._probe(probe, context, (self.config_key, index)) for index, probe in enumerate(config)]
+        return build_each(self.config_key, config, lambda probe, path: [self._probe(probe, context, path)])
 
     def _probe(self, config: HttpProbeConfig, context: CollectorContext, path: Path_) -> HttpProbe:
         interval = config.interval or context.interval_seconds

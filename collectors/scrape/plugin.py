@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from yarl import URL
 
 from collectors.collector import Collector
-from collectors.config_problem import config_error
+from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
 from collectors.http.credentials import Credentials
 from collectors.http.session import SharedSession
@@ -32,11 +32,7 @@ class ScrapePlugin:
     def build(self, config: Sequence[ScrapeConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors; those of one build share their connections."""
         session = SharedSession()
-        return [
-            collector
-            for index, job in enumerate(config)
-            for collector in _job(job, context, session, (self.config_key, index))
-        ]
+        return build_each(self.config_key, config, lambda job, path: _job(job, context, session, path))
 
 
 def _job(
