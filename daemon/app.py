@@ -164,6 +164,7 @@ class Daemon:
         await self.alerting.apply(root, base=base, document=prepared.loaded.document)
         await self.actions.apply(root)
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()])
+        await asyncio.to_thread(self.web.read_token)
         self._loaded = prepared.loaded
         self.config = ConfigStatus(str(prepared.loaded.file or ""), self.clock.now())
         self.telemetry.config_loaded(good=True)
