@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.failure import OK, PROBLEMS, CommandError
 from daemon.cli.options import Json
 from daemon.cli.output import Output
+
+if TYPE_CHECKING:
+    from daemon.cli.demo.narrator import Narrator
 
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the folder with configuration, state and logs.")]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port of the page; default any free one.")]
@@ -53,11 +56,15 @@ def demo(keep: Keep = False, port: Port = None, kill_daemon: KillDaemon = False,
         truth = True  # nothing to look into
         raise
     finally:
-        if truth and not keep:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            narrator.line(f"kept: {folder}")
+        _clear(folder, narrator, keep=keep or not truth)
     return OK if truth else PROBLEMS
+
+
+def _clear(folder: Path, narrator: Narrator, *, keep: bool) -> None:
+    if keep and any(folder.iterdir()):
+        narrator.line(f"kept: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _where(folder: Path) -> str:
