@@ -84,6 +84,22 @@ class RuleStatus:
     alerts: int
 
 
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """A group of rules as it stands in its file, and how it goes.
+
+    Attributes:
+        limit: the most series that a rule may yield; 0 for any number.
+        rules: in order, each with its expression in the usual form and its pending and firing alerts.
+    """
+
+    name: str
+    file: str
+    interval_seconds: float
+    limit: int
+    rules: tuple[tuple[RuleStatus, str, tuple[Alert, ...]], ...]
+
+
 class Alerting:
     """Evaluates rules, keeps alerts and incidents, and tells receivers.
 
@@ -202,12 +218,7 @@ class Alerting:
 
     def alerts(self) -> list[Alert]:
         """Return the alerts that are pending or firing, worst first."""
-        found = [
-            state.view(active)
-            for _, state, _ in self._evaluator.rules()
-            if isinstance(state, AlertingState)
-            for active in state.active.values()
-        ]
+        found = [alert for _, state, _ in self._evaluator.rules() for alert in _alerts_of(state)]
         return sorted(
             found, key=lambda alert: (alert.state is AlertState.PENDING, alert.severity.rank, alert.active_since)
         )
@@ -236,6 +247,19 @@ class Alerting:
     def rules(self) -> list[RuleStatus]:
         """Return all rules in the order of their groups."""
         return [_status(group.name, state) for group, state, _ in self._evaluator.rules()]
+
+    def groups(self) -> list[GroupStatus]:
+        """Return all groups in order, those without rules too."""
+        return [
+            GroupStatus(
+                group.name,
+                group.file,
+                group.interval_seconds,
+                group.limit,
+                tuple((_status(group.name, state), str(state.rule.expr), _alerts_of(state)) for state in states),
+            )
+            for group, states in self._evaluator.groups()
+        ]
 
     def deliveries(self) -> list[Delivery]:
         """Return the notifications that wait to be delivered, by receiver and group."""
@@ -326,6 +350,12 @@ class Alerting:
             self._on_event(event)
         except Exception:  # noqa: BLE001 - whoever listens must not keep others from being told
             _log.exception("an event could not be handed on: %r", event)
+
+
+def _alerts_of(state: RuleState) -> tuple[Alert, ...]:
+    if not isinstance(state, AlertingState):
+        return ()
+    return tuple(state.view(active) for active in state.active.values())
 
 
 def _status(group: str, state: RuleState) -> RuleStatus:

@@ -178,6 +178,11 @@ class Evaluator:
         for member in self._members():
             yield member.group.group, member.state, member.was_seen
 
+    def groups(self) -> Iterator[tuple[Group, list[RuleState]]]:
+        """Yield all groups in order with what their rules have going on."""
+        for group in self._groups:
+            yield group.group, [member.state for member in group.members]
+
     def restore(self, stored: Sequence[Change]) -> list[Change]:
         """Give alerts that an earlier process wrote down back to their rules; return the ends of those without one."""
         now = self.now()

@@ -56,6 +56,9 @@ class Collector(Protocol):
             target labels `job` and `instance`; false for what was scraped from others.
         signature: a value that is equal for two collectors exactly when replacing one by the other on a reload
             would change nothing.
+
+    A collector may have two attributes more, shown to people: `url`, where it asks, and `discovered`, its labels
+    before target labels were made of them.
     """
 
     source: str

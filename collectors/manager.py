@@ -46,6 +46,9 @@ class TargetStatus:
         last_collected: Unix seconds at which the last collection began; None before the first.
         last_duration_seconds: how long it took.
         samples: how many samples it gave.
+        timeout_seconds: how long a collection may take.
+        url: where it is asked; empty where that is no URL.
+        discovered: its labels before target labels were made of them; empty where the collector knows none.
     """
 
     source: str
@@ -60,6 +63,9 @@ class TargetStatus:
     samples: int
     interval_seconds: float
     exported: bool
+    timeout_seconds: float = 0.0
+    url: str = ""
+    discovered: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -370,4 +376,8 @@ def _status(source: _Source) -> TargetStatus:
         samples=len(source.readings.layout) if source.readings is not None else 0,
         interval_seconds=collector.interval_seconds,
         exported=collector.exported,
+        timeout_seconds=collector.timeout_seconds,
+        # Only collectors that ask a URL, or find their targets, have these.
+        url=str(getattr(collector, "url", "")),
+        discovered=getattr(collector, "discovered", {}),
     )

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -19,6 +20,7 @@ from alerting.health import Health
 from collectors.manager import CollectorManager
 from core.clock import SystemClock
 from core.db.database import Database, Trouble
+from core.duration import format_duration
 from core.errors import ConfigError, StoreUnavailableError, WatchkeeperError
 from core.lifecycle import Lifecycle
 from core.logbook import Logbook
@@ -37,6 +39,7 @@ from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
 from metrics.frame import Frame
 from metrics.head import Head
+from metrics.metadata import Metadata
 from metrics.promql.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -59,7 +62,7 @@ class Daemon:
         self.ready = False
         self.registry = CollectorRegistry()
         self.telemetry = Telemetry(self.registry, self.clock)
-        self.config = ConfigStatus(str(loaded.file or ""), self.started_at)
+        self.config = config_status(loaded, self.started_at)
         self._loaded = loaded
         self._stop_requested = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -82,14 +85,15 @@ class Daemon:
             directory / "state.db", MIGRATIONS, clock=clock, tasks=tasks, on_trouble=self.telemetry.database_trouble
         )
         self.logbook = Logbook(self.database, clock)
-        self.head = Head(retention_seconds=loaded.root.store.retention, registry=registry)
-        self.engine = Engine(self.head)
+        self.store = Head(retention_seconds=loaded.root.store.retention, registry=registry)
+        self.metadata = Metadata()
+        self.engine = Engine(self.store)
         self._wiring = Wiring(
             alerting=lambda: self.alerting, actions=lambda: self.actions, clock=clock, tasks=tasks,
             changed=self._changed,
         )  # fmt: skip
         self.alerting = Alerting(
-            self.head, self.engine, self.database, self.logbook, clock, tasks, registry,
+            self.store, self.engine, self.database, self.logbook, clock, tasks, registry,
             self._wiring.on_alerting_event, external_url=loaded.root.web.external_url or "",
             settle_seconds=prepared.settle_seconds,
         )  # fmt: skip
@@ -147,7 +151,7 @@ class Daemon:
             refuse_what_needs_a_restart(self._loaded, loaded)
             prepared = await self._prepare(loaded)
         except ConfigError as error:
-            self.config = ConfigStatus(self.config.file, self.config.loaded_at, str(error))
+            self.config = replace(self.config, error=str(error))
             self.telemetry.config_loaded(good=False)
             _log.error("config refused, the old one keeps running:\n%s", error)
             await self._record("config.refused", "config", {"mistakes": str(error).splitlines()}, actor)
@@ -166,7 +170,7 @@ class Daemon:
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()])
         await asyncio.to_thread(self.web.read_token)
         self._loaded = prepared.loaded
-        self.config = ConfigStatus(str(prepared.loaded.file or ""), self.clock.now())
+        self.config = config_status(prepared.loaded, self.clock.now())
         self.telemetry.config_loaded(good=True)
         _log.info("config %s is running", self.config.file or "of built-in defaults")
 
@@ -233,17 +237,19 @@ class Daemon:
         self.web.changed()
 
     def _on_frame(self, frame: Frame) -> None:
-        self.head.append(frame)
+        self.store.append(frame)
+        self.metadata.note(frame)
         self.alerting.on_frame(frame)
 
     def _on_end(self, source: str, timestamp_ms: int) -> None:
-        self.head.end_source(source, timestamp_ms)
+        self.store.end_source(source, timestamp_ms)
+        self.metadata.end(source)
         self.alerting.on_end(source)
 
     async def _trim(self) -> None:
         while True:
             await self.clock.sleep(TRIM_SECONDS)
-            self.head.trim(int(self.clock.now() * 1000))
+            self.store.trim(int(self.clock.now() * 1000))
 
     async def _measure_lag(self) -> None:
         while True:
@@ -263,6 +269,20 @@ class Daemon:
     def _task_was_vital(self, name: str, error: BaseException) -> None:
         self._failure = f"task {name}, which nothing works without, crashed: {error!r}"
         self.request_stop()
+
+
+def config_status(loaded: LoadedConfig, at: float) -> ConfigStatus:
+    """Return what there is to tell about a configuration that runs since `at`."""
+    root = loaded.root
+    flags = {
+        "log.level": root.log.level,
+        "log.format": root.log.format,
+        "storage.tsdb.path": str(loaded.state_directory),
+        "storage.tsdb.retention.time": format_duration(root.store.retention),
+        "web.external-url": root.web.external_url or "",
+        "web.listen-address": root.web.listen,
+    }
+    return ConfigStatus(str(loaded.file or ""), at, data=loaded.document.data, flags=flags)
 
 
 def run(config: Path | None) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from metrics.label import METRIC_NAME, Labels, label_value
 from metrics.matrix import Columns
 from metrics.own_time import OwnTimeSeries, Reject
 from metrics.source import Source, as_columns
+from metrics.statistics import Ranking, StoreStatistics
 from metrics.storage import Block, Matcher, Storage, is_missing
 
 _OWN_TIME = -1
@@ -123,6 +125,35 @@ class Head(Storage):
                     blocks.append(shared)
             return blocks
 
+    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Collection[Labels]:
+        """Return the matching series with samples in the time range, in no order; their values are not copied."""
+        with self._lock:
+            parts = self._plan(tuple(matchers))
+            return dict.fromkeys(labels for part in parts for labels in self._series_in(part, start_ms, end_ms))
+
+    def statistics(self, limit: int) -> StoreStatistics:
+        """Return how large the store is, with the `limit` largest of what makes it large."""
+        with self._lock:
+            sizes = list(self._index.sizes())
+            series = len(self._index)
+            periods = [period for period in (source.period_ms for source in self._sources.values()) if period]
+            chunks = sum(source.chunks for source in self._sources.values())
+
+        def top(pairs: Iterable[tuple[str, int]]) -> Ranking:
+            return tuple(nlargest(limit, pairs, key=lambda pair: pair[1]))
+
+        return StoreStatistics(
+            series=series,
+            label_pairs=sum(len(values) for _, values in sizes),
+            chunks=chunks,
+            first_ms=min((first for first, _ in periods), default=None),
+            last_ms=max((last for _, last in periods), default=None),
+            series_by_metric=top(pair for name, values in sizes if name == METRIC_NAME for pair in values),
+            values_by_label=top((name, len(values)) for name, values in sizes),
+            bytes_by_label=top((name, sum(len(value) for value, _ in values)) for name, values in sizes),
+            series_by_pair=top((f"{name}={value}", count) for name, values in sizes for value, count in values),
+        )
+
     def metric_names(self) -> set[str]:
         """Return the names of all metrics."""
         with self._lock:
@@ -130,11 +161,11 @@ class Head(Storage):
 
     def label_names(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
         """Return, sorted, the names of the labels of matching series with samples in the time range."""
-        return sorted({name for labels in self._series_in(matchers, start_ms, end_ms) for name, _ in labels})
+        return sorted({name for labels in self.series(matchers, start_ms, end_ms) for name, _ in labels})
 
     def label_values(self, name: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
         """Return, sorted, the values of a label of matching series with samples in the time range."""
-        values = {label_value(labels, name) for labels in self._series_in(matchers, start_ms, end_ms)}
+        values = {label_value(labels, name) for labels in self.series(matchers, start_ms, end_ms)}
         return sorted(values - {""})
 
     def trim(self, now_ms: int) -> None:
@@ -225,10 +256,11 @@ class Head(Storage):
         series = tuple(self._index.labels(number) for number in numbers[own:])
         return _Part(source, as_columns(columns[own:]), series, [source.own_time_series(n) for n in numbers[:own]])
 
-    def _series_in(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[Labels]:
-        for block in self.select(matchers, start_ms, end_ms):
-            there = np.flatnonzero(np.logical_not(is_missing(block.values)).any(axis=0))
-            yield from (block.series[i] for i in there.tolist())
+    def _series_in(self, part: _Part, start_ms: int, end_ms: int) -> Iterator[Labels]:
+        if part.series:
+            there = np.flatnonzero(part.source.present(part.columns, start_ms, end_ms))
+            yield from (part.series[i] for i in there.tolist())
+        yield from (series.labels for series in part.own if len(series.window(start_ms, end_ms)[0]))
 
 
 def _with_own_time(shared: Block | None, own: Sequence[OwnTimeSeries], start_ms: int, end_ms: int) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -90,6 +90,11 @@ class Index:
     def label_values(self, name: str) -> list[str]:
         """Return every value of a label."""
         return list(self._postings.get(name, ()))
+
+    def sizes(self) -> Iterator[tuple[str, list[tuple[str, int]]]]:
+        """Yield each label name with its values and how many series have them."""
+        for name, postings in self._postings.items():
+            yield name, [(value, len(posting)) for value, posting in postings.items()]
 
     def select(self, matchers: Sequence[Matcher]) -> NumberArray:
         """Return the numbers of the series that satisfy every matcher, in no order."""

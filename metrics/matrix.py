@@ -69,9 +69,19 @@ class Matrix:
         return sum(chunk.values.nbytes + chunk.times.nbytes for chunk in self._chunks)
 
     @property
+    def chunks(self) -> int:
+        """How many pieces hold the rows."""
+        return len(self._chunks)
+
+    @property
     def first_ms(self) -> int | None:
         """The time of the oldest row."""
         return int(self._chunks[0].times[0]) if self._chunks else None
+
+    @property
+    def last_ms(self) -> int | None:
+        """The time of the newest row."""
+        return self._chunks[-1].last_ms if self._chunks else None
 
     def append(self, timestamp_ms: int, width: int, columns: Columns, values: FloatArray, stale: Columns) -> None:
         """Add a row: `values` in `columns`, staleness markers in `stale`, nothing elsewhere.
@@ -109,6 +119,24 @@ class Matrix:
         if len(parts) < 2:
             return parts[0] if parts else None
         return np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts])
+
+    def present(self, start_ms: int, end_ms: int, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which of some columns have samples with start_ms <= time <= end_ms; copies no more than a row.
+
+        Newer rows come first: nearly always the newest one has a sample in every column that has any.
+        """
+        found = np.zeros(len(columns), dtype=np.bool_)
+        for chunk in reversed(self._chunks):
+            times = chunk.times[: chunk.rows]
+            low, high = (
+                int(place) for place in (times.searchsorted(start_ms, "left"), times.searchsorted(end_ms, "right"))
+            )
+            for row in range(high - 1, low - 1, -1):
+                wanted = np.flatnonzero(~found & (columns < chunk.width))
+                if not len(wanted):
+                    break
+                found[wanted] = chunk.values[row].view(np.uint64)[columns[wanted]] != MISSING_BITS
+        return found
 
     def trim(self, cutoff_ms: int) -> bool:
         """Drop the chunks whose rows are all older; tell whether there were any."""

@@ -130,6 +130,22 @@ class Source:
         window = self._matrix.window(start_ms, end_ms, columns)
         return None if window is None else Block(series, *window)
 
+    def present(self, columns: Columns, start_ms: int, end_ms: int) -> NDArray[np.bool_]:
+        """Return which of some columns have samples in the time range."""
+        places = np.arange(columns.start, columns.stop) if isinstance(columns, slice) else columns
+        return self._matrix.present(start_ms, end_ms, places)
+
+    @property
+    def chunks(self) -> int:
+        """How many pieces of memory hold the samples."""
+        return self._matrix.chunks + len(self._own)
+
+    @property
+    def period_ms(self) -> tuple[int, int] | None:
+        """The times of the oldest and the newest sample that share their time; None where there is none."""
+        first, last = self._matrix.first_ms, self._matrix.last_ms
+        return None if first is None or last is None else (first, last)
+
     def own_time_series(self, number: int) -> OwnTimeSeries:
         """Return the series with own times that the index knows by this number."""
         return self._own_by_number[number]

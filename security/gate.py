@@ -20,8 +20,21 @@ from security.token import Presented, Token, presented
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 """Answer without a token: load balancers and container health checks have none."""
 
-QUERY_PATHS = frozenset({"/api/watchkeeper/v1/query", "/api/watchkeeper/v1/query_range"})
-"""Read by POST, as Prometheus' clients do, with a form as body."""
+QUERY_PATHS = frozenset(
+    {
+        "/api/watchkeeper/v1/query",
+        "/api/watchkeeper/v1/query_range",
+        "/api/v1/query",
+        "/api/v1/query_range",
+        "/api/v1/query_exemplars",
+        "/api/v1/format_query",
+        "/api/v1/parse_query",
+        "/api/v1/series",
+        "/api/v1/labels",
+    }
+)
+"""Read by POST, as Prometheus' clients do, with a form as body. They change nothing, and still only the same origin, or
+no browser, may ask them."""
 
 FAILURES_PER_MINUTE = 5
 REMEMBER_SIGN_IN_SECONDS = 3600.0

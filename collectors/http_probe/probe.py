@@ -99,6 +99,7 @@ class HttpProbe:
         self.timeout_seconds = timeout_seconds + GRACE_SECONDS
         self.target_labels = target_labels
         self.signature = signature
+        self.url = config.url
         self._request = request
         self._clock = clock
         self._patience_seconds = timeout_seconds

@@ -57,7 +57,7 @@ class ScrapeCollector:
         self.target_labels = target_labels
         self.honor_labels = client.config.honor_labels
         self.signature = signature
-        self._url = url
+        self.url = url
         self._client = client
         self._headers = {
             "Accept": _ACCEPT,
@@ -83,7 +83,7 @@ class ScrapeCollector:
         headers = self._headers | await self._client.credentials.header()
         try:
             async with self._client.session.use(self).get(
-                self._url,
+                self.url,
                 headers=headers,
                 ssl=self._client.tls,
                 server_hostname=config.tls_config.server_name,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
+from multidict import MultiDict, MultiMapping
 
 from core.errors import UserError
 
@@ -45,16 +46,20 @@ async def read_object(request: web.Request, timeout_seconds: float) -> dict[str,
     return document
 
 
-async def read_fields(request: web.Request, timeout_seconds: float) -> Mapping[str, str]:
-    """Return query parameters, and for POST those of a form or a JSON object in the body as well, which win."""
-    fields = dict(request.query)
+async def read_fields(request: web.Request, timeout_seconds: float) -> MultiMapping[str]:
+    """Return query parameters, and for POST those of a form or a JSON object in the body as well, which come first."""
     if request.method != "POST":
-        return fields
+        return request.query
+    fields: MultiDict[str] = MultiDict()
     if request.content_type == "application/json":
-        return fields | {key: str(value) for key, value in (await read_object(request, timeout_seconds)).items()}
-    await read_body(request, timeout_seconds)
-    form = await request.post()
-    return fields | {key: value for key, value in form.items() if isinstance(value, str)}
+        for key, value in (await read_object(request, timeout_seconds)).items():
+            fields.extend((key, str(one)) for one in (value if isinstance(value, list) else [value]))
+    else:
+        await read_body(request, timeout_seconds)
+        form = await request.post()
+        fields.extend((key, value) for key, value in form.items() if isinstance(value, str))
+    fields.extend(request.query)
+    return fields
 
 
 def check_keys(document: Mapping[str, Any], known: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from daemon.api.answer import accepts_gzip
+from daemon.api.answer import accepted_coding
 
 FOLDER = Path(__file__).resolve().parent.parent / "console"
 
@@ -48,7 +48,7 @@ def asset_answer(request: web.Request, name: str) -> web.Response:
     if request.headers.get("If-None-Match") == asset.tag:
         return web.Response(status=304, headers=headers)
     response = web.Response(body=asset.body, headers=headers)
-    if accepts_gzip(request):
+    if accepted_coding(request) == "gzip":
         response.enable_compression(web.ContentCoding.gzip)
     return response
 

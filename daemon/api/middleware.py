@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from core.clock import Clock
 from core.errors import WatchkeeperError
-from daemon.api.answer import error_answer, failure_answer
+from daemon.api.answer import encode, error_answer, failure_answer
 from daemon.api.connections import Connections
+from daemon.api.prometheus.answer import JSON, ROOT, error_document, failure
 from daemon.api.state import LogbookView
 from security.gate import Decision, Gate, Visit
 
@@ -97,7 +98,7 @@ def guard(gate: Gate, logbook: LogbookView) -> Callable[..., Awaitable[web.Strea
             await _record(logbook, request, decision)
         if decision.refusal is not None:
             refusal = decision.refusal
-            return error_answer(refusal.status, refusal.message, refusal.remedy, headers=refusal.headers)
+            return _refusal(request, refusal.status, refusal.message, refusal.remedy, refusal.headers)
         request[ACTOR] = decision.actor
         return await handler(request)
 
@@ -134,19 +135,37 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _http_failure(error)
+        return _http_failure(request, error)
     except WatchkeeperError as error:
-        return failure_answer(error)
+        return failure(request, error) if _is_prometheus(request) else failure_answer(error)
     except ConnectionError:
         raise
     except Exception:  # noqa: BLE001 - the client gets no traceback, the log does
         _log.exception("%s %s failed", request.method, _handler_name(request))
-        return error_answer(500, "an unexpected error happened", "see the daemon's log; please report it")
+        remedy = "see the daemon's log; please report it"
+        return _refusal(request, 500, "an unexpected error happened", remedy)
 
 
-def _http_failure(error: web.HTTPException) -> web.Response:
+def _http_failure(request: web.Request, error: web.HTTPException) -> web.Response:
     allow = [("Allow", error.headers["Allow"])] if "Allow" in error.headers else []
-    return error_answer(error.status, error.reason.lower(), _REMEDIES.get(error.status, ""), headers=allow)
+    return _refusal(request, error.status, error.reason.lower(), _REMEDIES.get(error.status, ""), allow)
+
+
+def _refusal(
+    request: web.Request, status: int, message: str, remedy: str, headers: Iterable[tuple[str, str]] = ()
+) -> web.Response:
+    """Return an error in the form that clients of this address can read."""
+    if not _is_prometheus(request):
+        return error_answer(status, message, remedy, headers=headers)
+    text = f"{message}; {remedy}" if remedy else message
+    response = web.Response(body=encode(error_document(status, text)), status=status, headers={"Content-Type": JSON})
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.extend(headers)
+    return response
+
+
+def _is_prometheus(request: web.Request) -> bool:
+    return request.path.startswith(f"{ROOT}/")
 
 
 def _handler_name(request: web.Request) -> str:

@@ -16,7 +16,7 @@ from daemon.api.connections import Limits
 from daemon.api.console import asset_answer
 from daemon.api.middleware import ACTOR
 from daemon.api.overview import OverviewBuilder, all_alerts
-from daemon.api.query import Queries
+from daemon.api.prometheus.routes import prometheus_routes
 from daemon.api.state import DaemonView
 from daemon.api.stream import Stream
 
@@ -35,7 +35,7 @@ class Routes:
         self._view = view
         self._overview = overview
         self._stream = stream
-        self._queries = Queries(view, limits)
+        self._limits = limits
         self._body_seconds = limits.body_seconds
 
     def table(self) -> list[web.RouteDef]:
@@ -65,10 +65,7 @@ class Routes:
             post(ROOT + "/operations/{id}/cancel", self._cancel_operation),
             get(ROOT + "/logbook", self._logbook),
             get(ROOT + "/logbook/verify", self._verify_logbook),
-            get(ROOT + "/query", self._queries.instant),
-            post(ROOT + "/query", self._queries.instant),
-            get(ROOT + "/query_range", self._queries.range),
-            post(ROOT + "/query_range", self._queries.range),
+            *prometheus_routes(self._view, self._limits),
         ]
 
     # For people and other programs.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
-from alerting.alerting import RuleStatus
+from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
 from collectors.collector import Readings
@@ -20,8 +20,12 @@ from core.clock import Clock
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
 from core.tasks import Tasks
+from metrics.frame import Family
+from metrics.label import Labels
 from metrics.promql.parse import Expression
 from metrics.promql.result import Matrix, Result
+from metrics.statistics import StoreStatistics
+from metrics.storage import Matcher, Storage
 
 
 class WebSettings(Protocol):
@@ -44,11 +48,15 @@ class ConfigStatus:
         file: path of the config file; empty when the daemon runs on built-in defaults.
         loaded_at: Unix seconds of the last successful load.
         error: why the newest file was refused (one mistake a line); None when the newest file is the one that runs.
+        data: the file as plain data, secrets included.
+        flags: settings that only a restart changes, by the names that Prometheus has for them.
     """
 
     file: str
     loaded_at: float
     error: str | None = None
+    data: Any = field(default=None, repr=False)
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 class LogbookView(Protocol):
@@ -94,6 +102,9 @@ class AlertingView(Protocol):
     def rules(self) -> Sequence[RuleStatus]:
         """Return the rules and how they go."""
 
+    def groups(self) -> Sequence[GroupStatus]:
+        """Return the groups of rules with their rules' alerts."""
+
 
 class ActionsView(Protocol):
     """The part of actions.operations.Actions that is shown and asked."""
@@ -126,11 +137,53 @@ class ActionsView(Protocol):
 class EngineView(Protocol):
     """metrics.promql.engine.Engine; called in threads."""
 
-    def instant(self, expression: Expression, at_ms: int) -> Result:
+    def instant(
+        self,
+        expression: Expression,
+        at_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Result:
         """Evaluate at one moment."""
 
-    def range(self, expression: Expression, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
+    def range(
+        self,
+        expression: Expression,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Matrix:
         """Evaluate at start, start + step, ... up to end."""
+
+
+class StoreView(Storage, Protocol):
+    """What is asked of the store besides samples; called in threads."""
+
+    def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Collection[Labels]:
+        """Return the matching series with samples in the time range, in no order."""
+
+    def label_names(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
+        """Return, sorted, the names of the labels of matching series with samples in the time range."""
+
+    def label_values(self, name: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[str]:
+        """Return, sorted, the values of a label of matching series with samples in the time range."""
+
+    def statistics(self, limit: int) -> StoreStatistics:
+        """Return how large the store is, with the `limit` largest of what makes it large."""
+
+
+class MetadataView(Protocol):
+    """metrics.metadata.Metadata: what is told about metrics."""
+
+    def of_source(self, source: str) -> Mapping[str, Family]:
+        """Return the families of a source's last frame, by name."""
+
+    def by_name(self) -> Mapping[str, Sequence[Family]]:
+        """Return what sources tell about each metric, no telling twice."""
 
 
 class DaemonView(Protocol):
@@ -191,6 +244,14 @@ class DaemonView(Protocol):
     @property
     def engine(self) -> EngineView:
         """The query engine over the daemon's store."""
+
+    @property
+    def store(self) -> StoreView:
+        """The daemon's store."""
+
+    @property
+    def metadata(self) -> MetadataView:
+        """What sources tell about their metrics."""
 
     def health(self) -> Health:
         """Return alerting's Health of the whole system: status, reasons, aspects."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from metrics.frame import FloatArray, TimeArray
@@ -39,19 +41,39 @@ class Engine:
         self._max_samples = max_samples
         self._subquery_step_ms = subquery_step_ms
 
-    def instant(self, expression: Expression, at_ms: int) -> Result:
+    def instant(
+        self,
+        expression: Expression,
+        at_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Result:
         """Return the expression's value at one time, Unix milliseconds; nothing in it is a view of the store.
 
-        Raises: QueryError: the data has no answer (ambiguous matching, twice the same labels, too many samples).
+        Args:
+            lookback_ms: instead of the engine's.
+            is_over: asked again and again whether to give up.
+        Raises: QueryError: the data has no answer (ambiguous matching, twice the same labels, too many samples), or
+            (as QueryTimeoutError) `is_over` said so.
         """
-        run = self._run(np.array([at_ms], dtype=np.int64), at_ms, at_ms)
+        run = self._run(np.array([at_ms], dtype=np.int64), at_ms, at_ms, lookback_ms, is_over)
         with np.errstate(all="ignore"):
             if expression.source is not None:
                 return _raw(run, expression)
             assert expression.plan is not None
             return _instant(run, expression, expression.plan.evaluate(run))
 
-    def range(self, expression: Expression, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
+    def range(
+        self,
+        expression: Expression,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Matrix:
         """Return the expression's values from start to end (included where a step meets it).
 
         Raises: QueryError: as above; or the steps are too many, or the expression is no number at a time.
@@ -59,12 +81,22 @@ class Engine:
         times = _steps(start_ms, end_ms, step_ms)
         if expression.plan is None:
             raise QueryError("a range query needs an expression with one value per step; this is a range vector")
-        run = self._run(times, start_ms, end_ms)
+        run = self._run(times, start_ms, end_ms, lookback_ms, is_over)
         with np.errstate(all="ignore"):
             return _matrix(run, expression, expression.plan.evaluate(run))
 
-    def _run(self, times: TimeArray, start_ms: int, end_ms: int) -> Run:
-        shared = Shared(self._storage, self._lookback_ms, self._subquery_step_ms, self._max_samples, start_ms, end_ms)
+    def _run(
+        self,
+        times: TimeArray,
+        start_ms: int,
+        end_ms: int,
+        lookback_ms: int | None,
+        is_over: Callable[[], bool] | None,
+    ) -> Run:
+        lookback_ms = self._lookback_ms if lookback_ms is None else lookback_ms
+        shared = Shared(
+            self._storage, lookback_ms, self._subquery_step_ms, self._max_samples, start_ms, end_ms, is_over
+        )
         return Run(shared, times, int(times[0]), int(times[-1]))
 
 
@@ -73,7 +105,7 @@ def _steps(start_ms: int, end_ms: int, step_ms: int) -> TimeArray:
         raise QueryError(f"the step is {step_ms / 1000:g} s; give one greater than 0")
     if end_ms < start_ms:
         raise QueryError("the end of the query is before its start")
-    if (end_ms - start_ms) // step_ms >= MAX_STEPS:
+    if (end_ms - start_ms) // step_ms > MAX_STEPS:
         raise QueryError(f"the query has more than {MAX_STEPS} steps; give a larger step or a shorter time")
     return np.arange(start_ms, end_ms + 1, step_ms, dtype=np.int64)
 

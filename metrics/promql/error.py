@@ -24,6 +24,10 @@ class QueryError(UserError):
     """An expression is valid, but the data it meets has no answer to it (or too large a one)."""
 
 
+class QueryTimeoutError(QueryError):
+    """The time that was given to an evaluation is over."""
+
+
 def place(text: str, position: int | None) -> str:
     """Return where in an expression something is, to be put before a message."""
     if position is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from metrics.frame import TimeArray
 from metrics.promql.ast import Anchor
-from metrics.promql.error import QueryError
+from metrics.promql.error import QueryError, QueryTimeoutError
 from metrics.promql.value import Value
 from metrics.storage import Block, Matcher, Storage
 
@@ -24,7 +24,10 @@ class NewestStorage(Protocol):
 
 @dataclass(slots=True)
 class Shared:
-    """What subqueries share with the query that they belong to; times are Unix milliseconds."""
+    """What subqueries share with the query that they belong to; times are Unix milliseconds.
+
+    `is_over` tells whether the time for the query is over; it is asked whenever samples are read or made.
+    """
 
     storage: Storage
     lookback_ms: int
@@ -32,6 +35,7 @@ class Shared:
     max_samples: int
     query_start_ms: int
     query_end_ms: int
+    is_over: Callable[[], bool] | None = None
     touched: int = 0
     warnings: dict[str, None] = field(default_factory=dict)
     infos: dict[str, None] = field(default_factory=dict)
@@ -39,8 +43,10 @@ class Shared:
     def touch(self, samples: int) -> None:
         """Count samples that are read or made.
 
-        Raises: QueryError: they are more than one query may touch.
+        Raises: QueryError: they are more than one query may touch, or (as QueryTimeoutError) its time is over.
         """
+        if self.is_over is not None and self.is_over():
+            raise QueryTimeoutError("the query took longer than it may; select fewer series or a shorter range")
         self.touched += samples
         if self.touched > self.max_samples:
             raise QueryError(

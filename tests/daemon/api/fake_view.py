@@ -13,7 +13,7 @@ from actions.deployment.revision import Revision, RevisionState
 from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
 from alerting.alert import Alert, AlertState, Severity
-from alerting.alerting import RuleStatus
+from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from collectors.manager import TargetStatus
@@ -23,7 +23,9 @@ from core.errors import ConflictError, NotFoundError, StoreUnavailableError
 from core.logbook import Entry, Fault
 from core.tasks import Tasks
 from daemon.api.state import ConfigStatus
+from metrics.head import Head
 from metrics.label import labels_of
+from metrics.metadata import Metadata
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
 
@@ -80,6 +82,7 @@ class FakeAlerting:
     shown: list[Alert] = field(default_factory=list)
     opened: list[Incident] = field(default_factory=list)
     written: list[RuleStatus] = field(default_factory=list)
+    grouped: list[GroupStatus] = field(default_factory=list)
 
     def alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
@@ -95,6 +98,9 @@ class FakeAlerting:
 
     def rules(self) -> list[RuleStatus]:
         return self.written
+
+    def groups(self) -> list[GroupStatus]:
+        return self.grouped
 
 
 @dataclass
@@ -145,13 +151,16 @@ class FakeEngine:
     """Gives waves: something to see, and known values at known times."""
 
     answer: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def instant(self, expression: Any, at_ms: int) -> Any:
+    def instant(self, expression: Any, at_ms: int, **options: Any) -> Any:
+        self.options = options
         if isinstance(self.answer, Exception):
             raise self.answer
         return Scalar(42.0) if self.answer is None else self.answer
 
-    def range(self, expression: Any, start_ms: int, end_ms: int, step_ms: int) -> Any:
+    def range(self, expression: Any, start_ms: int, end_ms: int, step_ms: int, **options: Any) -> Any:
+        self.options = options
         if isinstance(self.answer, Exception):
             raise self.answer
         if self.answer is not None:
@@ -198,7 +207,9 @@ class FakeView:
         self.collectors = FakeCollectors()
         self.alerting = FakeAlerting()
         self.actions = FakeActions(clock)
-        self.engine = FakeEngine()
+        self.engine: Any = FakeEngine()
+        self.store = Head()
+        self.metadata = Metadata()
         self.verdict = Health(Status.HEALTHY, (), dict.fromkeys(Aspect, Status.HEALTHY))
         self.reloads: list[str] = []
         self.reload_failure: Exception | None = None

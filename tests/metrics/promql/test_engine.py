@@ -298,7 +298,7 @@ def test_many_samples_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("start", "end", "step", "message"),
-    [(0, 10, 0, "the step is 0"), (10, 0, 1, "before its start"), (0, MAX_STEPS, 1, "steps")],
+    [(0, 10, 0, "the step is 0"), (10, 0, 1, "before its start"), (0, MAX_STEPS + 1, 1, "steps")],
 )
 def test_range_that_makes_no_sense_is_refused(start: int, end: int, step: int, message: str) -> None:
     with pytest.raises(QueryError, match=message):

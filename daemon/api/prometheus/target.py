@@ -1,0 +1,137 @@
+"""`targets`, `targets/metadata` and `metadata`: where samples come from, and what is told about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from collectors.manager import TargetStatus
+from core.duration import format_duration
+from core.errors import UserError, WatchkeeperError
+from daemon.api.answer import body_answer, encode
+from daemon.api.prometheus.answer import JSON, failure, success
+from daemon.api.prometheus.number import format_moment
+from daemon.api.prometheus.parameter import Parameters
+from daemon.api.state import DaemonView
+from metrics.frame import Family
+from metrics.storage import Matcher
+from security.listen import is_loopback
+
+
+class Targets:
+    """Answers what is known about sources and their metrics."""
+
+    def __init__(self, view: DaemonView) -> None:
+        self._view = view
+
+    async def targets(self, request: web.Request) -> web.StreamResponse:
+        """Answer the sources and how they go; none is ever dropped here."""
+        given = Parameters(request.query)
+        shown = given.text("state").lower() in ("", "any", "active")
+        pool = given.text("scrapePool")
+        found = [target for target in self._view.collectors.targets() if shown and pool in ("", target.job)]
+        found.sort(key=lambda target: (target.job, target.instance))
+        hostname = self._view.hostname
+        data: dict[str, Any] = {"activeTargets": [target_document(target, hostname) for target in found]}
+        return body_answer(request, encode(success({**data, "droppedTargets": [], "droppedTargetCounts": {}})), JSON)
+
+    async def of_targets(self, request: web.Request) -> web.StreamResponse:
+        """Answer what each source tells about its metrics."""
+        try:
+            given = Parameters(request.query)
+            limit, wanted = _limit(given, "limit"), _matchers(given)
+            found = islice(self._tellings(given.text("metric"), wanted), limit)
+            return body_answer(request, encode(success(list(found))), JSON)
+        except WatchkeeperError as error:
+            return failure(request, error)
+
+    async def metadata(self, request: web.Request) -> web.StreamResponse:
+        """Answer what is told about each metric, whichever source tells it."""
+        try:
+            given = Parameters(request.query)
+            limit, each = _limit(given, "limit"), _limit(given, "limit_per_metric")
+            metric = given.text("metric")
+        except WatchkeeperError as error:
+            return failure(request, error)
+        names = self._view.metadata.by_name()
+        chosen = {metric: names[metric]} if metric in names else {} if metric else names
+        data = {
+            name: [_family_document(family) for family in islice(families, each)]
+            for name, families in islice(chosen.items(), limit)
+        }
+        return body_answer(request, encode(success(data)), JSON)
+
+    def _tellings(self, metric: str, matchers: tuple[Matcher, ...]) -> Iterator[dict[str, Any]]:
+        for target in self._view.collectors.targets():
+            labels = _labels(target)
+            if not all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers):
+                continue
+            for name, family in self._view.metadata.of_source(target.source).items():
+                if metric in ("", name):
+                    named = {} if metric else {"metric": name}
+                    yield {"target": labels, **named, **_family_document(family)}
+
+
+def target_document(target: TargetStatus, hostname: str) -> dict[str, Any]:
+    """Return a source as one of Prometheus' active targets."""
+    return {
+        "discoveredLabels": dict(target.discovered) or _discovered(target),
+        "labels": _labels(target),
+        "scrapePool": target.job,
+        "scrapeUrl": target.url,
+        "globalUrl": _global_url(target.url, hostname),
+        "lastError": target.last_error if target.health != "up" else "",
+        "lastScrape": format_moment(target.last_collected),
+        "lastScrapeDuration": target.last_duration_seconds,
+        "health": target.health,
+        "scrapeInterval": format_duration(target.interval_seconds),
+        "scrapeTimeout": format_duration(target.timeout_seconds),
+    }
+
+
+def _labels(target: TargetStatus) -> dict[str, str]:
+    return {"job": target.job, "instance": target.instance, **target.labels}
+
+
+def _discovered(target: TargetStatus) -> dict[str, str]:
+    """Return what Prometheus would know of a target before relabeling."""
+    parts = urlsplit(target.url)
+    own = {
+        "__address__": target.instance,
+        "__metrics_path__": parts.path,
+        "__scheme__": parts.scheme,
+        "__scrape_interval__": format_duration(target.interval_seconds),
+        "__scrape_timeout__": format_duration(target.timeout_seconds),
+    }
+    configured = {name: value for name, value in _labels(target).items() if name != "instance"}
+    return {name: value for name, value in own.items() if value} | configured
+
+
+def _global_url(url: str, hostname: str) -> str:
+    """Return a URL with this machine's name where it names loopback, so that it means the same elsewhere."""
+    parts = urlsplit(url)
+    if not parts.hostname or not is_loopback(parts.hostname):
+        return url
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=hostname + port).geturl()
+
+
+def _family_document(family: Family) -> dict[str, str]:
+    return {"type": family.type.value, "help": family.help, "unit": family.unit}
+
+
+def _limit(given: Parameters, name: str) -> int | None:
+    try:
+        limit = given.limit(name)
+    except UserError as error:
+        raise UserError(f"{name} must be a number of 0 or more: {error}") from None
+    return limit or None
+
+
+def _matchers(given: Parameters) -> tuple[Matcher, ...]:
+    selectors = given.selectors("match_target") if given.text("match_target") else []
+    return selectors[0] if selectors else ()
