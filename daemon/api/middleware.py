@@ -34,7 +34,7 @@ SECURITY_HEADERS = {
 }
 
 _REMEDIES = {
-    404: "check the address; those of the API begin with /api/watchkeeper/v1/",
+    404: "check the address; docs/http-api.md lists them all",
     405: "use the method that the Allow header names",
     408: "send the whole body sooner",
     413: "send a smaller body",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from daemon.api.prometheus.answer import TRUNCATED, notes
-from daemon.api.prometheus.number import format_milliseconds, format_number, format_numbers
+from daemon.api.prometheus.number import format_milliseconds, format_number, format_numbers, format_scalar
 from metrics.label import Labels
 from metrics.promql.result import Matrix, Result, Scalar, String, Vector
 from metrics.storage import is_missing
@@ -30,8 +30,8 @@ def result_pieces(result: Result, at_ms: int, *, limit: int = 0) -> Iterator[byt
     beside = _json(notes(warnings, result.infos))[1:-1]
     yield f'{{"status":"success","data":{{"resultType":"{_kind(result)}","result":'.encode()
     if isinstance(result, Scalar | String):
-        text = format_number(result.value) if isinstance(result, Scalar) else result.value
-        yield f"[{format_milliseconds(at_ms)},{_json(text)}]".encode("utf-8", "replace")
+        text = format_scalar(result.value) if isinstance(result, Scalar) else result.value
+        yield f"[{format_number(at_ms / 1000)},{_json(text)}]".encode("utf-8", "replace")
     else:
         rows = _vector(result, at_ms, limit) if isinstance(result, Vector) else _matrix(result, limit)
         yield from _list(rows)

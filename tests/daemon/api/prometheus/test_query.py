@@ -86,6 +86,7 @@ def test_a_moment_is_written_as_go_writes_it() -> None:
 
 def test_a_scalar_and_a_string_carry_their_time() -> None:
     assert document(Scalar(1.5), 1500)["data"] == {"resultType": "scalar", "result": [1.5, "1.5"]}
+    assert document(Scalar(1e21), 0)["data"]["result"] == [0, "1" + "0" * 21]
     assert document(String("x"), 1500)["data"] == {"resultType": "string", "result": [1.5, "x"]}
 
 
