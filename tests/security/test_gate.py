@@ -37,6 +37,9 @@ def test_a_name_of_this_machine_passes_without_a_token(host: str) -> None:
     assert _gate().decide(replace(READ, host=host)) == Decision(None, "local")
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
 @pytest.mark.parametrize("host", ["evil.example:8797", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1"])
 def test_a_rebound_name_is_kept_out(host: str) -> None:
     assert _status(_gate().decide(replace(READ, host=host))) == 403
@@ -57,10 +60,16 @@ def test_a_rebound_name_is_kept_out(host: str) -> None:
         ({"origin": "http://127.0.0.1:8797", "fetch_site": "cross-site"}, 403),
         ({"fetch_site": "same-site"}, 403),
         ({"content_type": "text/plain"}, 415),
-        ({"content_type": "application/x-www-form-urlencoded"}, 415),
+        ({"content_type": FORM}, 415),
         ({"content_type": "application/json; charset=utf-8"}, 200),
         ({"content_type": "", "has_body": False, "path": "/-/reload"}, 200),
-        ({"content_type": "application/x-www-form-urlencoded", "path": "/api/watchkeeper/v1/query"}, 200),
+        ({"content_type": FORM, "path": "/api/watchkeeper/v1/query"}, 200),
+        ({"content_type": FORM, "path": "/api/v1/query"}, 200),
+        ({"content_type": FORM, "path": "/api/v1/labels"}, 200),
+        ({"content_type": FORM, "path": "/api/v1/query/"}, 415),
+        ({"content_type": FORM, "path": "/api/v1/label/job/values"}, 415),
+        ({"content_type": FORM, "path": "/api/v1/query", "origin": "http://evil.example"}, 403),
+        ({"content_type": FORM, "path": "/api/v1/query", "fetch_site": "cross-site"}, 403),
     ],
 )
 @pytest.mark.parametrize("token", ["", "hunter2"])

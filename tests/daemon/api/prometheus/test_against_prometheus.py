@@ -52,7 +52,10 @@ groups:
   interval: 1s
   limit: 50
   rules:
-  - {alert: Always, expr: 'shop_requests_total >   1', labels: {severity: page}, annotations: {summary: 'x {{ $labels.code }}'}}
+  - alert: Always
+    expr: 'shop_requests_total >   1'
+    labels: {severity: page}
+    annotations: {summary: 'x {{ $labels.code }}'}
   - {alert: Waiting, expr: vector(84.25), for: 1h, keep_firing_for: 0s}
   - {alert: Never, expr: absent(up) == 2}
   - {record: 'shop:requests:sum', expr: sum by(job)(shop_requests_total), labels: {team: a}}
@@ -184,7 +187,8 @@ SAME = [
             "shop_requests_total", "shop_temperature", "sum by (job) (shop_requests_total)", "1", "1.5e-9", '"a<b>"',
             "shop_requests_total[2s] offset -1h", "histogram_quantile(0.5, shop_seconds_bucket)", "1/0", "-1/0", "0/0",
             "topk(1, shop_requests_total)", "up{job='shop'}", "up{job='dead'}", "nothing", "vector(1)", "-0",
-            "count(scrape_duration_seconds{job='shop'})", "shop:requests:sum", "time()", "label_replace(up{job='dead'},'instance','','','')",
+            "count(scrape_duration_seconds{job='shop'})", "shop:requests:sum", "time()",
+            "label_replace(up{job='dead'},'instance','','','')",
             "ALERTS{alertname='Waiting'}", "sort_desc(shop_temperature)", "absent(nothing{a='b'})",
         )
     ),
@@ -229,7 +233,7 @@ SAME = [
 @pytest.mark.component("prometheus")
 @pytest.mark.parametrize(("path", "parameters"), SAME, ids=lambda value: str(value)[:70])
 def test_both_answer_the_same(peers: Peers, path: str, parameters: list[tuple[str, str]]) -> None:
-    methods = ("GET", "POST") if path.split("/")[0] in ("query", "query_range", "series", "labels") else ("GET",)
+    methods = ("GET", "POST") if path.partition("/")[0] in ("query", "query_range", "series", "labels") else ("GET",)
     for method in methods:
         ours, theirs = peers.ask(method, path, parameters)
         assert (ours.status, ours.content_type) == (theirs.status, theirs.content_type) == (200, "application/json")
