@@ -284,6 +284,18 @@ async def test_more_series_than_the_limit_are_an_error(tmp_path: Path) -> None:
         assert "limit of 1" in here.alerting.rules()[0].last_error
 
 
+async def test_groups_are_told_with_their_rules_and_alerts(tmp_path: Path) -> None:
+    text = "groups: [{name: g, interval: 30s, rules: [{alert: Hot, expr: heat  > 5}, {record: a, expr: b}]}, {name: h}]"
+    async with house(tmp_path, config_of(text)) as here:
+        await here.collect(1, heat__n__1=6, heat__n__2=6)
+        first, second = here.alerting.groups()
+        assert (first.name, first.interval_seconds, first.limit) == ("g", 30, 0)
+        (hot, query, alerts), (recorded, _, none) = first.rules
+        assert (hot.name, query, len(alerts)) == ("Hot", "heat > 5", 2)
+        assert (recorded.kind, none) == ("recording", ())
+        assert (second.name, second.rules) == ("h", ())
+
+
 async def test_alerts_of_a_removed_rule_end_and_others_go_on(tmp_path: Path) -> None:
     two = "groups: [{name: g, rules: [{alert: Hot, expr: heat > 5}, {alert: Warm, expr: heat > 3, for: 10s}]}]"
     one = "groups: [{name: g, rules: [{alert: Warm, expr: heat > 2, for: 10s}]}]"

@@ -324,6 +324,36 @@ def test_label_names_and_values_look_at_the_time_range() -> None:
     assert head.metric_names() == {"a", "b"}
 
 
+def test_series_are_listed_without_a_copy_of_their_samples() -> None:
+    head = Head()
+    wide = series(*(f"m{number}" for number in range(2000)))
+    for second in range(50):
+        head.append(frame(1000 * second, wide, [1.0] * 2000))
+    tracemalloc.start()
+    try:
+        assert len(head.series([], 0, 50_000)) == 2000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < head.size_bytes / 2
+
+
+def test_statistics_name_the_largest_first() -> None:
+    head = Head()
+    pair = Layout(tuple(labels_of({"__name__": "a", "x": x}) for x in ("1", "22")))
+    head.append(frame(1000, pair, [1, 2]))
+    head.append(frame(2000, series("b"), [1], source="other"))
+
+    found = head.statistics(2)
+
+    assert (found.series, found.first_ms, found.last_ms) == (3, 1000, 2000)
+    assert found.series_by_metric == (("a", 2), ("b", 1))
+    assert found.values_by_label[0] in (("__name__", 2), ("x", 2))
+    assert dict(head.statistics(9).bytes_by_label)["x"] == 3
+    assert found.series_by_pair[0] == ("__name__=a", 2)
+    assert Head().statistics(5).first_ms is None
+
+
 def test_empty_frame_marks_what_was_there_before() -> None:
     head = Head()
     head.append(frame(1, series("a"), [1]))

@@ -88,6 +88,9 @@ class StoreMachine(RuleBasedStateMachine):
             if time >= self.trimmed_ms
         )
         assert sorted(self.found(self.trimmed_ms)) == expected
+        for start_ms in (self.trimmed_ms, (self.trimmed_ms + self.now) // 2):
+            with_samples = {labels for labels, _, _ in self.found(start_ms)}
+            assert set(self.head.series([Matcher("job", MatchOp.EQUAL, "test")], start_ms, self.now)) == with_samples
 
     def found(self, start_ms: int) -> list[tuple[Labels, int, str]]:
         found = []

@@ -10,7 +10,7 @@ from core.errors import UserError
 from metrics.frame import STALE
 from metrics.label import Labels, format_labels, labels_of
 from metrics.promql.engine import MAX_STEPS, Engine
-from metrics.promql.error import QueryError
+from metrics.promql.error import QueryError, QueryTimeoutError
 from metrics.promql.parse import parse
 from metrics.promql.result import Matrix, Scalar, String, Vector
 from metrics.storage import MISSING, Block, Matcher, is_missing
@@ -303,6 +303,27 @@ def test_many_samples_are_refused() -> None:
 def test_range_that_makes_no_sense_is_refused(start: int, end: int, step: int, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         Engine(FakeStorage()).range(parse("1"), start, end, step)
+
+
+def test_a_query_whose_time_is_over_is_given_up() -> None:
+    engine = Engine(storage(x=[1.0] * 10))
+
+    with pytest.raises(QueryTimeoutError):
+        engine.range(parse("x"), 0, 60_000, 1000, is_over=lambda: True)
+    with pytest.raises(QueryTimeoutError):
+        engine.instant(parse("rate(x[5m])"), 60_000, is_over=lambda: True)
+    assert len(engine.range(parse("x"), 0, 60_000, 1000, is_over=lambda: False).series) == 1
+
+
+def test_a_query_may_look_back_less_far() -> None:
+    engine = Engine(storage(x=[1.0]))
+
+    near = engine.instant(parse("x"), 30_000, lookback_ms=10_000)
+    far = engine.instant(parse("x"), 30_000)
+
+    assert isinstance(near, Vector)
+    assert isinstance(far, Vector)
+    assert (len(near.series), len(far.series)) == (0, 1)
 
 
 @pytest.mark.parametrize("text", ["x[5m]", '"text"'])

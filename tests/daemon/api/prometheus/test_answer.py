@@ -119,8 +119,8 @@ async def test_wrong_addresses_and_methods_are_told_in_the_same_form(
 
 
 async def test_another_site_may_not_ask_even_what_changes_nothing(served: Served) -> None:
-    options = {"data": {"query": "up"}, "headers": {"Origin": "http://evil.example"}}
-    async with served.client.post(served.url("/api/v1/query"), **options) as response:
+    headers = {"Origin": "http://evil.example"}
+    async with served.client.post(served.url("/api/v1/query"), data={"query": "up"}, headers=headers) as response:
         assert response.status == 403
         assert (await response.json())["status"] == "error"
 
