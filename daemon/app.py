@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -195,6 +196,8 @@ class Daemon:
         self.tasks.spawn(self._trim, name="store-trim")
         self.tasks.spawn(self._measure_lag, name="loop-lag")
         await self._record("daemon.started", "daemon", {"version": __version__, "config": self.config.file})
+        gc.freeze()  # what start-up made stays for ever; collections need not look at it again
+        gc.enable()
         self.ready = True
         self._notifier.ready(self._status_line())
         _log.info("ready: %s", self.web.url)
