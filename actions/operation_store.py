@@ -109,16 +109,15 @@ class OperationStore:
         """Count one more execution of the engine for an operation whose last one was lost."""
         return await self._change(operation, "UPDATE operation SET run = run + 1 WHERE number = :number", {})
 
-    async def started(self, operation: Operation, plan: JSON) -> Operation:
-        """Record the plan and that its first step comes next."""
+    async def started(self, operation: Operation, plan: JSON, error: str | None) -> Operation:
+        """Record the plan and that its first step comes next; or, with an error, that there is none."""
         update = (
-            "UPDATE operation SET state = 'running', plan = :plan, started_at = coalesce(started_at, :now)"
-            " WHERE number = :number"
+            "UPDATE operation SET state = 'running', plan = :plan, started_at = coalesce(started_at, :now),"
+            " error = :error, settling = :settling WHERE number = :number"
         )
-        steps = [step["name"] for step in plan["steps"]]
-        return await self._change(
-            operation, update, {"plan": json.dumps(plan)}, "operation.started", {"steps": steps, **plan["result"]}
-        )
+        values = {"plan": json.dumps(plan), "error": error, "settling": error is not None}
+        data = {"steps": [step["name"] for step in plan["steps"]], **plan["result"]}
+        return await self._change(operation, update, values, "operation.started", data)
 
     async def settling(self, operation: Operation, error: str) -> Operation:
         """Record that the steps were left early, with the reason."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sqlalchemy import Connection, text
@@ -96,13 +96,18 @@ class Policies:
     async def _decide(self, policy: PolicyConfig, trigger: Trigger) -> None:
         key = (policy.name, trigger.id, trigger.transition)
         service, environment = self._world.policy_target(policy, trigger)
-        before = await self._database.read(lambda connection: _load(connection, key))
+        hour_ago = self._clock.now() - HOUR
+        before, taken = await self._database.read(
+            lambda connection: (_load(connection, key), _taken(connection, policy.name, service, environment, hour_ago))
+        )
         if before is not None and before.taken and before.operation is None:
             decision = Decision(True, Reason.ACT)  # decided before a crash, not yet done
         elif before is not None and before.reason != Reason.OPERATION_RUNNING:
             return
         else:
-            decision = decide(policy, trigger, await self._facts(policy, service, environment), self._clock.now())
+            facts = await self._world.policy_facts(policy, service, environment)
+            facts = replace(facts, last_taken_at=taken[0], taken_last_hour=taken[1])
+            decision = decide(policy, trigger, facts, self._clock.now())
         if before is None or before.reason != decision.reason:
             await self._write(key, service, environment, decision, trigger)
         operation = None
@@ -135,24 +140,6 @@ class Policies:
             return refused, None
         await self._database.write(lambda connection: _set_operation(connection, key, operation.id))
         return decision, operation.id
-
-    async def _facts(self, policy: PolicyConfig, service: str, environment: str) -> Facts:
-        facts = await self._world.policy_facts(policy, service, environment)
-        now = self._clock.now()
-        last, count = await self._database.read(
-            lambda connection: _taken(connection, policy.name, service, environment, now - HOUR)
-        )
-        return Facts(
-            known=facts.known,
-            needs_service=facts.needs_service,
-            exclusive=facts.exclusive,
-            running=facts.running,
-            last_taken_at=last,
-            taken_last_hour=count,
-            rolled_back_by=facts.rolled_back_by,
-            quarantined=facts.quarantined,
-            obstacle=facts.obstacle,
-        )
 
     async def _write(
         self, key: tuple[str, str, str], service: str, environment: str, decision: Decision, trigger: Trigger
