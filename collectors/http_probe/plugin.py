@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
-
 from collectors.collector import Collector
 from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
@@ -24,7 +22,7 @@ class HttpProbePlugin:
     """Reads `http_probes`."""
 
     config_key: ClassVar[str] = "http_probes"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(HttpProbeConfigs)
+    config_type: ClassVar[Any] = HttpProbeConfigs
     config_default: ClassVar[Any] = []
 
     def __init__(self) -> None:

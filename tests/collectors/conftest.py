@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
 
 from collectors.collector import CollectorPlugin
 from collectors.context import CollectorContext
@@ -25,6 +26,6 @@ def configure() -> Configure:
     """Return the validated section of a plugin from YAML text."""
 
     def configured(plugin: CollectorPlugin, text: str) -> Any:
-        return plugin.config_type.validate_python(parse_yaml(text, "test.yml").data)
+        return TypeAdapter(plugin.config_type).validate_python(parse_yaml(text, "test.yml").data)
 
     return configured

@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import TypeAdapter
 
 from collectors.collector import CollectError, Collector, CollectorPlugin, Readings
 from collectors.command import CommandPlugin
@@ -23,7 +24,7 @@ Make = Callable[..., Collector]
 def make(context: CollectorContext) -> Make:
     def made(*argv: str, **options: Any) -> Collector:
         plugin: CollectorPlugin = CommandPlugin()
-        config = plugin.config_type.validate_python([{"name": "check", "argv": argv, **options}])
+        config = TypeAdapter(plugin.config_type).validate_python([{"name": "check", "argv": argv, **options}])
         [collector] = plugin.build(config, context)
         return collector
 

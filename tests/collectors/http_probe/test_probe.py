@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import TypeAdapter
 
 from collectors.collector import CollectorPlugin, Readings
 from collectors.context import CollectorContext
@@ -23,7 +24,7 @@ Probe = Callable[..., HttpProbe]
 def make(context: CollectorContext) -> Probe:
     def made(url: str, **options: Any) -> HttpProbe:
         plugin: CollectorPlugin = HttpProbePlugin()
-        config = plugin.config_type.validate_python([{"name": "front", "url": url, **options}])
+        config = TypeAdapter(plugin.config_type).validate_python([{"name": "front", "url": url, **options}])
         [probe] = plugin.build(config, context)
         assert isinstance(probe, HttpProbe)
         return probe

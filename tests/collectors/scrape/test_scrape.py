@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import TypeAdapter
 
 from collectors.collector import CollectError, Collector, Readings
 from collectors.context import CollectorContext
@@ -27,7 +28,7 @@ def make(context: CollectorContext, configure: Configure) -> Make:
     def made(port: int, **options: Any) -> Collector:
         plugin = ScrapePlugin()
         job = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}], **options}
-        [collector] = plugin.build(plugin.config_type.validate_python([job]), context)
+        [collector] = plugin.build(TypeAdapter(plugin.config_type).validate_python([job]), context)
         return collector
 
     return made

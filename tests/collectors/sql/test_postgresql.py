@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from collectors.collector import Collector, CollectorPlugin, Readings
 from collectors.context import CollectorContext
@@ -78,7 +79,7 @@ def make(context: CollectorContext, server: Server) -> Make:
         texts = [{"metric": f"m{i}", "query": q} if isinstance(q, str) else q for i, q in enumerate(queries)]
         url = f"postgresql://watchkeeper@127.0.0.1:{server.port}/postgres"
         entry = {"name": "shop", "url": url, "password_file": "password", "queries": texts, **options}
-        [collector] = plugin.build(plugin.config_type.validate_python([entry]), context)
+        [collector] = plugin.build(TypeAdapter(plugin.config_type).validate_python([entry]), context)
         return collector
 
     return made

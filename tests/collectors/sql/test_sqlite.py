@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from collectors.collector import Collector, CollectorPlugin, Readings
 from collectors.context import CollectorContext
@@ -42,7 +43,7 @@ def make(context: CollectorContext, database: Path) -> Make:
         plugin: CollectorPlugin = SqlPlugin()
         texts = [{"metric": f"m{i}", "query": q} if isinstance(q, str) else q for i, q in enumerate(queries)]
         entry = {"name": "shop", "url": f"sqlite:///{database.name}", "queries": texts, **options}
-        [collector] = plugin.build(plugin.config_type.validate_python([entry]), context)
+        [collector] = plugin.build(TypeAdapter(plugin.config_type).validate_python([entry]), context)
         return collector
 
     return made
