@@ -49,8 +49,8 @@ bench: $(VENV)/.dev components ## Measure against the real peers; see benchmarks
 	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev ## Write the lock files anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build --output-file packaging/requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev --constraint packaging/requirements.lock --output-file packaging/requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build --output-file packaging/requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev --constraint packaging/requirements.lock --output-file packaging/requirements-dev.lock pyproject.toml
 
 PREFIX ?= /opt/watchkeeper
 install: ## Install as a systemd service: program, unit, first config (DESTDIR and PREFIX as usual)
