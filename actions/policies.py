@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from actions.operation import Operation
 from actions.policy import Decision, Facts, PolicyConfig, Reason, Trigger, concerns, decide
+from actions.sql import sql
 from core.clock import Clock
 from core.db.database import Database
 from core.errors import UserError
@@ -163,7 +164,7 @@ class Policies:
         }  # fmt: skip
 
         def work(connection: Connection) -> None:
-            connection.execute(text(upsert), values)
+            connection.execute(sql(upsert), values)
             entry(connection)
 
         await self._database.write(work)
@@ -182,7 +183,7 @@ def _load(connection: Connection, key: tuple[str, str, str]) -> _Before | None:
         " WHERE policy = :policy AND trigger_id = :trigger AND transition = :transition"
     )
     values = {"policy": key[0], "trigger": key[1], "transition": key[2]}
-    row = connection.execute(text(query), values).one_or_none()
+    row = connection.execute(sql(query), values).one_or_none()
     return _Before(bool(row.taken), row.reason, row.operation) if row is not None else None
 
 
@@ -192,7 +193,7 @@ def _set_operation(connection: Connection, key: tuple[str, str, str], operation:
         " WHERE policy = :policy AND trigger_id = :trigger AND transition = :transition"
     )
     values = {"operation": operation, "policy": key[0], "trigger": key[1], "transition": key[2]}
-    connection.execute(text(update), values)
+    connection.execute(sql(update), values)
 
 
 def _taken(
@@ -204,5 +205,5 @@ def _taken(
     )
     count = "SELECT COUNT(*) FROM policy_decision WHERE policy = :policy AND taken = 1 AND decided_at >= :since"
     values = {"policy": policy, "service": service, "environment": environment, "since": since}
-    latest = connection.execute(text(last), values).scalar()
-    return latest, int(connection.execute(text(count), values).scalar_one())
+    latest = connection.execute(sql(last), values).scalar()
+    return latest, int(connection.execute(sql(count), values).scalar_one())
