@@ -131,6 +131,9 @@ async def test_a_secret_that_changes_on_disk_is_used_at_the_next_scrape(make: Ma
         await collector.collect()
         (context.base / "secret").write_text("new")
         await collector.collect()
+        (context.base / "secret").write_text("two\nlines")
+        with pytest.raises(CollectError, match="holds more than one line"):
+            await collector.collect()
         (context.base / "secret").unlink()
         with pytest.raises(CollectError, match="cannot read"):
             await collector.collect()
@@ -228,7 +231,7 @@ async def test_a_gzip_bomb_is_refused_before_it_is_inflated(make: Make) -> None:
             longest = max(longest, loop.time() - before)
         error = await task
     assert error.reason == "limit"
-    assert longest < 0.2  # one piece takes a millisecond; the machine may be busy
+    assert longest < 0.5  # one piece takes a millisecond; the machine may be busy
 
 
 async def test_an_answer_that_never_ends_is_cut_off_at_the_limit(make: Make) -> None:
