@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from pydantic import TypeAdapter
 
 from collectors.collector import CollectorPlugin
 from collectors.context import CollectorContext
 from core.clock import SystemClock
 from core.yaml_file import parse_yaml
+from tests.collectors.section import validated
 
 Configure = Callable[[CollectorPlugin, str], Any]
 
@@ -26,6 +26,6 @@ def configure() -> Configure:
     """Return the validated section of a plugin from YAML text."""
 
     def configured(plugin: CollectorPlugin, text: str) -> Any:
-        return TypeAdapter(plugin.config_type).validate_python(parse_yaml(text, "test.yml").data)
+        return validated(plugin, parse_yaml(text, "test.yml").data)
 
     return configured

@@ -9,13 +9,13 @@ from typing import Any
 
 import psutil
 import pytest
-from pydantic import TypeAdapter
 
 from collectors.collector import CollectError, Collector, CollectorPlugin, Readings
 from collectors.command import CommandPlugin
 from collectors.context import CollectorContext
 from metrics.label import format_labels
 from tests.collectors.conftest import Configure
+from tests.collectors.section import validated
 from tests.fakes.clock import settle
 
 Make = Callable[..., Collector]
@@ -25,7 +25,7 @@ Make = Callable[..., Collector]
 def make(context: CollectorContext) -> Make:
     def made(*argv: str, **options: Any) -> Collector:
         plugin: CollectorPlugin = CommandPlugin()
-        config = TypeAdapter(plugin.config_type).validate_python([{"name": "check", "argv": argv, **options}])
+        config = validated(plugin, [{"name": "check", "argv": argv, **options}])
         [collector] = plugin.build(config, context)
         return collector
 

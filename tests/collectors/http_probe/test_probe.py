@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from pydantic import TypeAdapter
 
 from collectors.collector import CollectorPlugin, Readings
 from collectors.context import CollectorContext
@@ -15,6 +14,7 @@ from collectors.http_probe.probe import HttpProbe
 from metrics.label import METRIC_NAME
 from tests.collectors.conftest import Configure
 from tests.collectors.peer import free_port
+from tests.collectors.section import validated
 from tests.collectors.server import endless, raw_serving, saying, serving, silent
 
 Probe = Callable[..., HttpProbe]
@@ -24,7 +24,7 @@ Probe = Callable[..., HttpProbe]
 def make(context: CollectorContext) -> Probe:
     def made(url: str, **options: Any) -> HttpProbe:
         plugin: CollectorPlugin = HttpProbePlugin()
-        config = TypeAdapter(plugin.config_type).validate_python([{"name": "front", "url": url, **options}])
+        config = validated(plugin, [{"name": "front", "url": url, **options}])
         [probe] = plugin.build(config, context)
         assert isinstance(probe, HttpProbe)
         return probe

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from pydantic import TypeAdapter
 
 from collectors.collector import CollectError, Collector, Readings
 from collectors.context import CollectorContext
@@ -16,6 +15,7 @@ from collectors.scrape import ScrapePlugin
 from metrics.label import format_labels
 from tests.collectors.conftest import Configure
 from tests.collectors.peer import free_port
+from tests.collectors.section import validated
 from tests.collectors.server import endless, raw_serving, saying, serving, silent
 
 TEXT = b'# TYPE orders_total counter\norders_total{kind="a"} 3\norders_total{kind="b"} 4\n'
@@ -28,7 +28,7 @@ def make(context: CollectorContext, configure: Configure) -> Make:
     def made(port: int, **options: Any) -> Collector:
         plugin = ScrapePlugin()
         job = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}], **options}
-        [collector] = plugin.build(TypeAdapter(plugin.config_type).validate_python([job]), context)
+        [collector] = plugin.build(validated(plugin, [job]), context)
         return collector
 
     return made
