@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +33,8 @@ def demo(keep: Keep = False, port: Port = None, kill_daemon: KillDaemon = False,
     third of the orders, and watches. Exit code 0 only when all of it really happened.
     """
     # Here, because the story's modules are of no use to other commands.
+    import tempfile  # noqa: PLC0415
+
     from daemon.cli.demo.narrator import Narrator  # noqa: PLC0415
     from daemon.cli.demo.performance import perform  # noqa: PLC0415
     from daemon.cli.demo.report import document, tell_report  # noqa: PLC0415
