@@ -127,9 +127,13 @@ class Head(Storage):
 
     def series(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Collection[Labels]:
         """Return the matching series with samples in the time range, in no order; their values are not copied."""
-        with self._lock:
-            parts = self._plan(tuple(matchers))
-            return dict.fromkeys(labels for part in parts for labels in self._series_in(part, start_ms, end_ms))
+        with self._lock:  # as short as can be: the next frame waits for it
+            parts = [(part, *_presence(part, start_ms, end_ms)) for part in self._plan(tuple(matchers))]
+        found: dict[Labels, None] = {}
+        for part, columns, own in parts:
+            found.update((part.series[column], None) for column in columns.tolist())
+            found.update((labels, None) for labels in own)
+        return found.keys()
 
     def statistics(self, limit: int) -> StoreStatistics:
         """Return how large the store is, with the `limit` largest of what makes it large."""
@@ -256,11 +260,13 @@ class Head(Storage):
         series = tuple(self._index.labels(number) for number in numbers[own:])
         return _Part(source, as_columns(columns[own:]), series, [source.own_time_series(n) for n in numbers[:own]])
 
-    def _series_in(self, part: _Part, start_ms: int, end_ms: int) -> Iterator[Labels]:
-        if part.series:
-            there = np.flatnonzero(part.source.present(part.columns, start_ms, end_ms))
-            yield from (part.series[i] for i in there.tolist())
-        yield from (series.labels for series in part.own if len(series.window(start_ms, end_ms)[0]))
+
+def _presence(part: _Part, start_ms: int, end_ms: int) -> tuple[NDArray[np.intp], list[Labels]]:
+    """Return which columns of a part have samples in the time range, and the series with own times that have some."""
+    own = [series.labels for series in part.own if len(series.window(start_ms, end_ms)[0])]
+    if not part.series:
+        return np.empty(0, dtype=np.intp), own
+    return np.flatnonzero(part.source.present(part.columns, start_ms, end_ms)), own
 
 
 def _with_own_time(shared: Block | None, own: Sequence[OwnTimeSeries], start_ms: int, end_ms: int) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from aiohttp import web
@@ -40,6 +40,15 @@ def error_document(status: int, message: str, kind: str = "") -> dict[str, Any]:
     """Return the document of a failure."""
     known = kind or _KINDS.get(status) or ("bad_data" if status < 500 else "internal")
     return {"status": "error", "errorType": known, "error": message}
+
+
+async def threaded_answer(request: web.Request, tell: Callable[[], Any]) -> web.Response:
+    """Return as response what `tell` gives; it may be large, so it is made and written in a thread."""
+
+    def work() -> web.Response:
+        return body_answer(request, encode(success(tell())), JSON)
+
+    return await asyncio.to_thread(work)
 
 
 def failure(request: web.Request, error: WatchkeeperError) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -50,7 +51,7 @@ class Federation:
             content_type, body = await self._worker.run(work, self._worker.deadline())
         except WatchkeeperError as error:
             return web.Response(text=f"{error}\n", status=failure_status(error))
-        return body_answer(request, body, content_type)
+        return await asyncio.to_thread(body_answer, request, body, content_type)
 
 
 def _document(

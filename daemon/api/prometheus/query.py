@@ -5,6 +5,7 @@ Source of the format: Prometheus' documentation, "HTTP API".
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +13,10 @@ from functools import partial
 from aiohttp import web
 
 from core.errors import UserError, WatchkeeperError
-from daemon.api.answer import body_answer, encode
 from daemon.api.body import read_fields
 from daemon.api.connections import Limits
 from daemon.api.middleware import SECURITY_HEADERS
-from daemon.api.prometheus.answer import JSON, failure, parts_answer, success
+from daemon.api.prometheus.answer import failure, parts_answer, threaded_answer
 from daemon.api.prometheus.parameter import Parameters, wrong
 from daemon.api.prometheus.result import result_pieces
 from daemon.api.prometheus.syntax_tree import node_document
@@ -74,13 +74,14 @@ class Queries:
     async def _told(self, request: web.Request, tell: Callable[[Parameters], object]) -> web.StreamResponse:
         try:
             given = Parameters(await read_fields(request, self._limits.body_seconds))
-            return body_answer(request, encode(success(tell(given))), JSON)
+            return await threaded_answer(request, lambda: tell(given))
         except WatchkeeperError as error:
             return failure(request, error)
 
     async def _answer(self, request: web.Request, ask: Callable[[Parameters], _Question]) -> web.StreamResponse:
         try:
-            question = ask(Parameters(await read_fields(request, self._limits.body_seconds)))
+            given = Parameters(await read_fields(request, self._limits.body_seconds))
+            question = await asyncio.to_thread(ask, given)  # a long expression takes its time to read
             deadline = self._worker.deadline(question.timeout_seconds)
             result = await self._worker.run(partial(question.evaluate, deadline), deadline)
         except WatchkeeperError as error:

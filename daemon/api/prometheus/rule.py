@@ -10,8 +10,7 @@ from aiohttp import web
 from alerting.alert import Alert, AlertState
 from alerting.alerting import GroupStatus, RuleStatus
 from core.errors import UserError, WatchkeeperError
-from daemon.api.answer import body_answer, encode
-from daemon.api.prometheus.answer import JSON, failure, success
+from daemon.api.prometheus.answer import failure, threaded_answer
 from daemon.api.prometheus.number import format_moment, format_scientific
 from daemon.api.prometheus.parameter import Parameters
 from daemon.api.state import DaemonView
@@ -36,19 +35,21 @@ class Rules:
         except WatchkeeperError as error:
             return failure(request, error)
         files, names = given.all("file[]"), given.all("rule_group[]")
-        groups = [
-            _group(group, wanted, with_alerts=with_alerts)
-            for group in self._view.alerting.groups()
-            if _among(group.file, files) and _among(group.name, names)
-        ]
         filtered = any(given.text(name) for name in ("type", "rule_name[]", "match[]"))
-        shown = [group for group in groups if group["rules"] or not filtered]
-        return body_answer(request, encode(success({"groups": shown})), JSON)
+        chosen = [
+            group for group in self._view.alerting.groups() if _among(group.file, files) and _among(group.name, names)
+        ]
+
+        def tell() -> dict[str, Any]:
+            groups = [_group(group, wanted, with_alerts=with_alerts) for group in chosen]
+            return {"groups": [group for group in groups if group["rules"] or not filtered]}
+
+        return await threaded_answer(request, tell)
 
     async def alerts(self, request: web.Request) -> web.StreamResponse:
         """Answer pending and firing alerts."""
-        alerts = [alert_document(alert) for alert in self._view.alerting.alerts()]
-        return body_answer(request, encode(success({"alerts": alerts})), JSON)
+        alerts = self._view.alerting.alerts()
+        return await threaded_answer(request, lambda: {"alerts": [alert_document(alert) for alert in alerts]})
 
 
 def alert_document(alert: Alert) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -58,7 +59,7 @@ class Listings:
             body = await self._worker.run(work, self._worker.deadline())
         except WatchkeeperError as error:
             return failure(request, error)
-        return body_answer(request, body, JSON)
+        return await asyncio.to_thread(body_answer, request, body, JSON)
 
 
 def unescape_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +12,7 @@ from aiohttp import web
 from collectors.manager import TargetStatus
 from core.duration import format_duration
 from core.errors import UserError, WatchkeeperError
-from daemon.api.answer import body_answer, encode
-from daemon.api.prometheus.answer import JSON, failure, success
+from daemon.api.prometheus.answer import failure, threaded_answer
 from daemon.api.prometheus.number import format_moment
 from daemon.api.prometheus.parameter import Parameters
 from daemon.api.state import DaemonView
@@ -36,18 +35,22 @@ class Targets:
         found = [target for target in self._view.collectors.targets() if shown and pool in ("", target.job)]
         found.sort(key=lambda target: (target.job, target.instance))
         hostname = self._view.hostname
-        data: dict[str, Any] = {"activeTargets": [target_document(target, hostname) for target in found]}
-        return body_answer(request, encode(success({**data, "droppedTargets": [], "droppedTargetCounts": {}})), JSON)
+
+        def tell() -> dict[str, Any]:
+            active = [target_document(target, hostname) for target in found]
+            return {"activeTargets": active, "droppedTargets": [], "droppedTargetCounts": {}}
+
+        return await threaded_answer(request, tell)
 
     async def of_targets(self, request: web.Request) -> web.StreamResponse:
         """Answer what each source tells about its metrics."""
         try:
             given = Parameters(request.query)
             limit, wanted = _limit(given, "limit"), _matchers(given)
-            found = islice(self._tellings(given.text("metric"), wanted), limit)
-            return body_answer(request, encode(success(list(found))), JSON)
         except WatchkeeperError as error:
             return failure(request, error)
+        tellings = self._tellings(self._view.collectors.targets(), given.text("metric"), wanted)
+        return await threaded_answer(request, lambda: list(islice(tellings, limit)))
 
     async def metadata(self, request: web.Request) -> web.StreamResponse:
         """Answer what is told about each metric, whichever source tells it."""
@@ -57,16 +60,21 @@ class Targets:
             metric = given.text("metric")
         except WatchkeeperError as error:
             return failure(request, error)
-        names = self._view.metadata.by_name()
-        chosen = {metric: names[metric]} if metric in names else {} if metric else names
-        data = {
-            name: [_family_document(family) for family in islice(families, each)]
-            for name, families in islice(chosen.items(), limit)
-        }
-        return body_answer(request, encode(success(data)), JSON)
 
-    def _tellings(self, metric: str, matchers: tuple[Matcher, ...]) -> Iterator[dict[str, Any]]:
-        for target in self._view.collectors.targets():
+        def tell() -> dict[str, Any]:
+            names = self._view.metadata.by_name()
+            chosen = {metric: names[metric]} if metric in names else {} if metric else names
+            return {
+                name: [_family_document(family) for family in islice(families, each)]
+                for name, families in islice(chosen.items(), limit)
+            }
+
+        return await threaded_answer(request, tell)
+
+    def _tellings(
+        self, targets: Sequence[TargetStatus], metric: str, matchers: tuple[Matcher, ...]
+    ) -> Iterator[dict[str, Any]]:
+        for target in targets:
             labels = _labels(target)
             if not all(matcher.matches(labels.get(matcher.name, "")) for matcher in matchers):
                 continue

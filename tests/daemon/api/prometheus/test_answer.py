@@ -78,7 +78,7 @@ def test_parts_are_compressed_as_one_body() -> None:
             part, is_last = parts.next_part()
             found.append(part)
         assert len(found) > len(b"".join(pieces)) // (2 * PART_BYTES)
-        assert open_(b"".join(found)) == b"".join(pieces)  # type: ignore[operator]
+        assert open_(b"".join(found)) == b"".join(pieces)
 
 
 @pytest.mark.parametrize(
