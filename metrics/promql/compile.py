@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from metrics.label import METRIC_NAME
 from metrics.promql import ast
-from metrics.promql.aggregation import REDUCTIONS, Aggregate, CountValues, Extremes, Quantile
+from metrics.promql.aggregation import REDUCTIONS, Aggregate, CountValues, Quantile
 from metrics.promql.binary import Negate, ScalarBinary, VectorScalarArithmetic, VectorScalarComparison
 from metrics.promql.calendar_function import CALENDAR
+from metrics.promql.choice import Extremes, LimitK, LimitRatio
 from metrics.promql.error import ExpressionError, UnsupportedError
 from metrics.promql.function import (
     ELEMENTWISE,
@@ -43,8 +43,6 @@ from metrics.promql.window import Reduce, SampleSource, SelectRange
 from metrics.storage import Matcher, MatchOp
 
 T = TypeVar("T")
-
-_COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
 
 
 def compile_plan(node: ast.Node) -> Operator:
@@ -146,6 +144,10 @@ def _aggregate(node: ast.Aggregate) -> Operator:
         return Quantile(operand, node.grouping, parameter)
     if node.operator in ("topk", "bottomk"):
         return Extremes(operand, node.grouping, parameter, greatest=node.operator == "topk")
+    if node.operator == "limitk":
+        return LimitK(operand, node.grouping, parameter)
+    if node.operator == "limit_ratio":
+        return LimitRatio(operand, parameter)
     raise UnsupportedError(f"the aggregation {node.operator!r} is not supported yet")
 
 
@@ -175,18 +177,8 @@ def _range_call(node: ast.Call) -> Operator:
         keeps_name=function.keeps_name,
         follows_steps=function.follows_steps,
     )
-    info = _counter_info(node.function, operand) if function.wants_counter else ""
-    return RangeCall(reduce, scalars, info=info, checks_fraction=node.function == "quantile_over_time")
-
-
-def _counter_info(function: str, operand: ast.Node) -> str:
-    operand = ast.unwrap(operand)
-    if not isinstance(operand, ast.MatrixSelector):
-        return ""
-    names = [m.value for m in operand.selector.matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL]
-    if not names or names[0].endswith(_COUNTER_ENDINGS):
-        return ""
-    return f"{function}() wants a counter, and {names[0]!r} does not end in _total, _sum, _count or _bucket"
+    checks_fraction = node.function == "quantile_over_time"
+    return RangeCall(reduce, scalars, wants_counter=function.wants_counter, checks_fraction=checks_fraction)
 
 
 def _timestamp(arguments: Sequence[ast.Node]) -> Operator:

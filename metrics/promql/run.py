@@ -104,12 +104,12 @@ class Run:
         return blocks
 
     def warn(self, message: str) -> None:
-        """Say once that the result may not be what was meant."""
-        self.shared.warnings[message] = None
+        """Say once that the result may not be what was meant, in Prometheus' words."""
+        self.shared.warnings[f"PromQL warning: {message}"] = None
 
     def inform(self, message: str) -> None:
-        """Say once that the expression may not be what was meant."""
-        self.shared.infos[message] = None
+        """Say once that the expression may not be what was meant, in Prometheus' words."""
+        self.shared.infos[f"PromQL info: {message}"] = None
 
 
 class Operator(Protocol):

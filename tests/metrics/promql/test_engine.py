@@ -317,8 +317,10 @@ def test_result_carries_what_is_doubtful() -> None:
     rate = engine.instant(parse("rate(x[5m])"), 60_000)
     quantile = engine.instant(parse("quantile(2, x)"), 0)
 
-    assert rate.infos == ("rate() wants a counter, and 'x' does not end in _total, _sum, _count or _bucket",)
-    assert quantile.warnings == ("a quantile should be between 0 and 1; it is 2",)
+    assert rate.infos == (
+        'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "x"',
+    )
+    assert quantile.warnings == ("PromQL warning: quantile value should be between 0 and 1, got 2",)
 
 
 RANGES = [
