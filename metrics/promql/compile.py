@@ -38,6 +38,7 @@ from metrics.promql.range_function import RANGE_FUNCTIONS
 from metrics.promql.regex import translate
 from metrics.promql.run import Operator
 from metrics.promql.selection import Select
+from metrics.promql.single_window import SINGLE
 from metrics.promql.subquery import SubqueryRange
 from metrics.promql.window import Reduce, SampleSource, SelectRange
 from metrics.storage import Matcher, MatchOp
@@ -176,6 +177,7 @@ def _range_call(node: ast.Call) -> Operator:
         function.minimum,
         keeps_name=function.keeps_name,
         follows_steps=function.follows_steps,
+        single=SINGLE.get(node.function),
     )
     checks_fraction = node.function == "quantile_over_time"
     return RangeCall(reduce, scalars, wants_counter=function.wants_counter, checks_fraction=checks_fraction)
