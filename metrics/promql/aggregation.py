@@ -167,9 +167,12 @@ class CountValues(Aggregation):
         steps, columns = vector.mask().nonzero()
         if len(steps) == 0:
             return empty(run.steps)
-        different, which = np.unique(vector.values[steps, columns], return_inverse=True)
+        values = vector.values[steps, columns]
+        # By their bits, as 0 and -0 are two texts; NaN is one, whatever its bits.
+        bits = np.where(np.isnan(values), np.nan, values).view(np.int64)
+        different, which = np.unique(bits, return_inverse=True)
         pairs, place = np.unique(groups.numbers[columns] * len(different) + which, return_inverse=True)
-        texts = [format_value(value) for value in different.tolist()]
+        texts = [format_value(value) for value in different.view(np.float64).tolist()]
         labels = [
             with_labels(groups.keys[pair // len(different)], {self._label: texts[pair % len(different)]})
             for pair in pairs.tolist()
