@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks import remote_write
 from metrics.frame import STALE_BITS
 from metrics.label import Labels, labels_of
 
@@ -42,13 +43,7 @@ class Prometheus:
                 labels: {at: value for at, value in samples.items() if at // 1_800_000 == hour}
                 for labels, samples in series.items()
             }
-            body = _snappy(b"".join(_field(1, _series(labels, some)) for labels, some in part.items() if some))
-            headers = {
-                "Content-Encoding": "snappy",
-                "Content-Type": "application/x-protobuf",
-                "X-Prometheus-Remote-Write-Version": "0.1.0",
-            }
-            self._open(urllib.request.Request(f"{self._url}/api/v1/write", body, headers))
+            remote_write.write(self._url, part.items())
 
     def instant(self, text: str, at_ms: int) -> Any:
         """Return the `data` of an instant query.
@@ -131,28 +126,3 @@ def labels_from(metric: Mapping[str, str]) -> Labels:
 def values_from(pairs: Sequence[Sequence[Any]]) -> dict[int, float]:
     """Return the points of a series in an answer by Unix milliseconds."""
     return {round(float(at) * 1000): float(value) for at, value in pairs}
-
-
-def _series(labels: Labels, samples: Mapping[int, bytes]) -> bytes:
-    pairs = b"".join(_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in labels)
-    points = b"".join(_field(2, b"\x09" + value + b"\x10" + _varint(at)) for at, value in sorted(samples.items()))
-    return pairs + points
-
-
-def _field(number: int, body: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(body)) + body
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _snappy(body: bytes) -> bytes:
-    """Return a body in snappy's block format, all of it literals."""
-    chunks = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
-    return _varint(len(body)) + b"".join(b"\xf4" + struct.pack("<H", len(chunk) - 1) + chunk for chunk in chunks)
