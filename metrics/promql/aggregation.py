@@ -29,6 +29,7 @@ class Aggregation:
 
     def _grouped(self, run: Run) -> tuple[VectorValue, Groups[Labels]]:
         vector = vector_of(self._operand.evaluate(run))
+        run.check_time()
         groups = self._groups.get((vector.series,), lambda: group([self._key(labels) for labels in vector.series]))
         return vector, groups
 

@@ -45,6 +45,7 @@ class Extremes(Aggregation):
         mask = vector.mask()
         rank = np.arange(len(groups.numbers)) - np.repeat(groups.starts, groups.sizes)
         for part in _parts(mask.shape):
+            run.check_time()
             order = self._order(vector.values[part], mask[part], groups)
             rows, places = np.nonzero(rank < np.trunc(limits[part]))
             chosen[part][rows, order[rows, places]] = True

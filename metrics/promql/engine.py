@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.clock import Clock, SystemClock
 from metrics.frame import FloatArray, TimeArray
 from metrics.label import Labels, format_labels
 from metrics.promql.error import QueryError
@@ -25,6 +26,8 @@ class Engine:
         lookback_ms: how old the newest sample of a series may be for the series to count as present.
         max_samples: how many samples one query may read and make; bounds its time and memory.
         subquery_step_ms: the step of subqueries that name none.
+        max_seconds: how long one query may take; looked at between operators, and between the parts of long ones.
+        clock: measures that.
     """
 
     def __init__(
@@ -33,11 +36,15 @@ class Engine:
         lookback_ms: int = 300_000,
         max_samples: int = 50_000_000,
         subquery_step_ms: int = 60_000,
+        max_seconds: float = 120.0,
+        clock: Clock | None = None,
     ) -> None:
         self._storage = storage
         self._lookback_ms = lookback_ms
         self._max_samples = max_samples
         self._subquery_step_ms = subquery_step_ms
+        self._max_seconds = max_seconds
+        self._monotonic = (clock or SystemClock()).monotonic
 
     def instant(self, expression: Expression, at_ms: int) -> Result:
         """Return the expression's value at one time, Unix milliseconds; nothing in it is a view of the store.
@@ -64,7 +71,17 @@ class Engine:
             return _matrix(run, expression, expression.plan.evaluate(run))
 
     def _run(self, times: TimeArray, start_ms: int, end_ms: int) -> Run:
-        shared = Shared(self._storage, self._lookback_ms, self._subquery_step_ms, self._max_samples, start_ms, end_ms)
+        shared = Shared(
+            self._storage,
+            self._lookback_ms,
+            self._subquery_step_ms,
+            self._max_samples,
+            start_ms,
+            end_ms,
+            self._max_seconds,
+            self._monotonic,
+            self._monotonic() + self._max_seconds,
+        )
         return Run(shared, times, int(times[0]), int(times[-1]))
 
 

@@ -41,6 +41,7 @@ class Elementwise:
         """Return the vector with other values."""
         vector = vector_of(self._vector.evaluate(run))
         scalars = [scalar_of(scalar.evaluate(run)) for scalar in self._scalars]
+        run.check_time()
         return VectorValue(vector.series, self._compute(vector.values, *scalars), vector.present, nameless=True)
 
 

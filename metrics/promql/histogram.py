@@ -65,6 +65,7 @@ class HistogramQuantile:
         fraction = scalar_of(self._fraction.evaluate(run))
         check_fraction(run, fraction)
         vector = vector_of(self._vector.evaluate(run))
+        run.check_time()
         found = self._memo.get((vector.series,), lambda: _find(vector.series))
         for warning in found.malformed:
             run.warn(warning)

@@ -39,6 +39,7 @@ class Relabel:
         Raises: QueryError: two series would have the same labels.
         """
         vector = vector_of(self._vector.evaluate(run))
+        run.check_time()
         series, changed = self._memo.get((vector.series,), lambda: self._changed(vector.series))
         nameless: Mask = vector.nameless
         if self._target == METRIC_NAME and nameless is not False and any(changed):

@@ -51,6 +51,7 @@ class SetOperation:
     def evaluate(self, run: Run) -> VectorValue:
         """Return the series that stay, unchanged."""
         left, right = vector_of(self._left.evaluate(run)), vector_of(self._right.evaluate(run))
+        run.check_time()
         sides = self._memo.get((left.series, right.series), lambda: _sides(left.series, right.series, self._key))
         if self._operator == "or":
             present = right.mask() & ~_groups_present(left.present, sides.left, sides.count, run.steps)[:, sides.right]
@@ -115,6 +116,7 @@ class VectorBinary:
         Raises: QueryError: the matching is ambiguous.
         """
         left, right = vector_of(self._left.evaluate(run)), vector_of(self._right.evaluate(run))
+        run.check_time()
         many, one = (right, left) if self._swapped else (left, right)
         if not many.series or not one.series:
             return empty(run.steps)

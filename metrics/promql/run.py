@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,6 +32,9 @@ class Shared:
     max_samples: int
     query_start_ms: int
     query_end_ms: int
+    max_seconds: float
+    monotonic: Callable[[], float]
+    deadline: float
     touched: int = 0
     warnings: dict[str, None] = field(default_factory=dict)
     infos: dict[str, None] = field(default_factory=dict)
@@ -46,6 +49,18 @@ class Shared:
             raise QueryError(
                 f"the query touches more than {self.max_samples} samples; select fewer series, a shorter range or a"
                 " larger step"
+            )
+        self.check_time()
+
+    def check_time(self) -> None:
+        """Go on only while there is time; operators ask this before each heavy part of their work.
+
+        Raises: QueryError: the query has taken longer than one may.
+        """
+        if self.monotonic() > self.deadline:
+            raise QueryError(
+                f"the query takes longer than {self.max_seconds:g} s; select fewer series, a shorter range or a larger"
+                " step, or record a part of it by a rule"
             )
 
 
@@ -78,6 +93,10 @@ class Run:
         if not offset_ms:
             return self
         return Run(self.shared, self.times - offset_ms, self.first - offset_ms, self.last - offset_ms)
+
+    def check_time(self) -> None:
+        """Raise QueryError where the query has taken too long."""
+        self.shared.check_time()
 
     def anchor(self, at: int | Anchor) -> int:
         """Return the time in milliseconds that `@` names."""

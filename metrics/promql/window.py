@@ -210,6 +210,7 @@ class Reduce:
         steps = run.times if len(run.times) == len(look.times) else look.times
         values, present = [], []
         for part in _chunks(samples, low, high):
+            run.check_time()
             some = [p[part] if isinstance(p, np.ndarray) else p for p in parameters]
             one = self._reduce_some(
                 samples, low[part], high[part], look.times[part, np.newaxis], steps[part, np.newaxis], some
