@@ -164,6 +164,12 @@ def _call(node: ast.Call) -> Operator:
         return Elementwise(CALENDAR[name], dates, ())
     if name in _BUILDERS:
         return _BUILDERS[name](arguments)
+    if name in NATIVE_ONLY:
+        raise UnsupportedError(
+            f"{name}() needs native histograms, which are not supported; use the classic _bucket series"
+        )
+    if name in EXPERIMENTAL:
+        raise UnsupportedError(f"{name}() is experimental in Prometheus, and not supported")
     raise UnsupportedError(f"the function {name!r} is not supported yet")
 
 
@@ -241,16 +247,22 @@ _BUILDERS: dict[str, Callable[[Sequence[ast.Node]], Operator]] = {
 SUPPORTED = frozenset({*RANGE_FUNCTIONS, *ELEMENTWISE, *CALENDAR, *_BUILDERS})
 """The functions that expressions can use."""
 
-KNOWN = SUPPORTED | frozenset(
+NATIVE_ONLY = frozenset(
     [
-        "first_over_time",
         "histogram_avg",
         "histogram_count",
         "histogram_fraction",
-        "histogram_quantiles",
         "histogram_stddev",
         "histogram_stdvar",
         "histogram_sum",
+    ]
+)
+"""The functions that mean nothing without native histograms, which are not supported."""
+
+EXPERIMENTAL = frozenset(
+    [
+        "first_over_time",
+        "histogram_quantiles",
         "info",
         "ts_of_first_over_time",
         "ts_of_last_over_time",
@@ -258,6 +270,9 @@ KNOWN = SUPPORTED | frozenset(
         "ts_of_min_over_time",
     ]
 )
+"""Functions that Prometheus has only behind a feature flag and may change; not supported."""
+
+KNOWN = SUPPORTED | NATIVE_ONLY | EXPERIMENTAL
 """The functions of the language; those that are not supported are refused as such, and not as mistyped."""
 
 
