@@ -93,7 +93,7 @@ class _Run:
         except BaseException:
             await _end(process)
             raise
-        said = " | ".join(output.decode(errors="replace").strip().splitlines()[-5:])[:1000]
+        said = " | ".join(output.decode(errors="replace").strip().splitlines()[-5:])[-1000:]
         if status != 0:
             ended = f"ended with status {status}" if status > 0 else f"was ended by {signal.Signals(-status).name}"
             raise PermanentError(f"{parameters.argv[0]} {ended}" + (f": {said}" if said else ""))

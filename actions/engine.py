@@ -81,9 +81,10 @@ class DbosEngine:
         try:
             _open(dbos, self._file)
         except Exception as error:
-            dbos.DBOS.destroy()
-            remedy = "move the file away; operations continue from the state database"
-            raise PermanentError(f"{self._file}: the record of operations does not open: {error}; {remedy}") from error
+            await asyncio.to_thread(dbos.DBOS.destroy)
+            reason = getattr(error, "orig", None) or error
+            remedy = "move the file away: operations continue from the state database"
+            raise PermanentError(f"{self._file}: the engine's record does not open: {reason}; {remedy}") from error
         self._dbos = dbos
 
     async def run(self, run_id: str) -> None:
@@ -144,7 +145,7 @@ def _open(dbos: ModuleType, file: Path) -> None:
         "application_version": PROTOCOL_VERSION,
         "executor_id": "local",
         "run_admin_server": False,
-        "log_level": "ERROR",
+        "log_level": "CRITICAL",
         "max_executor_threads": 16,
     }
     dbos.DBOS(config=config)

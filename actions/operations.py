@@ -34,6 +34,9 @@ from core.tasks import OnCrash, Tasks, cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
+RUNS = 5
+"""How often an operation is carried on whose run broke off."""
+
 DEADLINE_SECONDS = 1800.0
 """When an operation without a service is given up."""
 
@@ -128,19 +131,21 @@ class Actions:
         self._config = config
         self._sites.apply(config.services)
         self._policies.apply(config.policies)
-        if self._running:
-            self._wake(needed=False)
+        self._wake(needed=False)
 
     def _check_policies(self, policies: Sequence[PolicyConfig]) -> None:
         for policy in policies:
             check_parameters(policy.do.operation, policy.do.parameters, f"policy {policy.name!r}")
 
     def _wake(self, *, needed: bool) -> None:
-        if needed or self._config.services or self._config.policies:
+        if self._running and (needed or self._config.services or self._config.policies):
             if self._starter is None or self._starter.done():
                 self._starter = self._tasks.spawn(self._resume, name="operations-resume")
-            if self._keeping is None and self._config.services:
-                self._keeping = self._tasks.spawn(self._keep, name="operations-keeper")
+            self._keep_going()
+
+    def _keep_going(self) -> None:
+        if self._running and self._keeping is None:
+            self._keeping = self._tasks.spawn(self._keep, name="operations-keeper")
 
     async def request(
         self,
@@ -181,6 +186,7 @@ class Actions:
             self._changed(operation)
         if not operation.state.ended:
             await self._run(operation)
+            self._keep_going()
         return operation
 
     async def cancel(self, operation_id: str, *, actor: str) -> Operation:
@@ -239,11 +245,23 @@ class Actions:
         await self._ensure_engine()
         for operation in await self._store.active():
             state = await self._engine.state(run_id_of(operation))
-            if state == RunState.OVER:
-                _log.warning("operation %s: its run was lost, it is started anew", operation.id)
-                operation = await self._store.next_run(operation)  # noqa: PLW2901
-            if state != RunState.UNDER_WAY:
+            if state == RunState.UNKNOWN:
                 await self._engine.run(run_id_of(operation))
+            elif state == RunState.OVER:
+                await self._run_anew(operation.id)
+
+    async def _run_anew(self, operation_id: str) -> None:
+        """Carry on an operation whose run ended without it, a few times at most: then something is wrong with us."""
+        operation = await self._store.get(operation_id)
+        if operation.state.ended:
+            return
+        if operation.run >= RUNS:
+            error = f"its execution broke off {operation.run} times; see the daemon's log, and look at the service"
+            operation = await self._store.settling(operation, error)
+            self._changed(await self._store.ended(operation, OperationState.FAILED, None))
+            return
+        _log.warning("operation %s: its run was lost, it is started anew", operation.id)
+        await self._engine.run(run_id_of(await self._store.next_run(operation)))
 
     async def _run(self, operation: Operation) -> None:
         try:
@@ -263,7 +281,7 @@ class Actions:
         rounds = 0
         while True:
             rounds += 1
-            if rounds % 10 == 0:
+            if rounds % 5 == 0:
                 await self._resume()
             await self._keeper.tend()
             await self._clock.sleep(self._keeper.pause_seconds())

@@ -120,8 +120,10 @@ class PolicyConfig(Section):
     """One policy. It only says what it would do until `mode: act` is set."""
 
     name: Name = Field(description="Unique among policies.", examples=["roll-back-bad-release"])
-    when: WhenConfig = Field(description="What it waits for.")
-    do: DoConfig = Field(description="What it does.")
+    when: WhenConfig = Field(
+        description="What it waits for.", examples=[{"alert": {"matchers": ['severity="critical"']}}]
+    )
+    do: DoConfig = Field(description="What it does.", examples=[{"operation": "rollback"}])
     mode: Literal["observe", "act"] = Field(
         default="observe", description="observe: write down what it would do. act: do it.", examples=["act"]
     )

@@ -6,9 +6,11 @@ fires nor resolves anything; the wall clock only says what is written down and s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from hashlib import blake2b
 
 from metrics.label import Labels, label_value
 
@@ -221,4 +223,5 @@ def fingerprint(labels: Mapping[str, str]) -> str:
 
 def alert_id(rule: str, labels: Mapping[str, str], active_since: float) -> str:
     """Return the id of one life of an alert: what it is, and since which millisecond."""
-    return f"{fingerprint({**labels, '__rule__': rule})}-{round(active_since * 1000):x}"
+    content = json.dumps([rule, sorted(labels.items())]).encode()
+    return f"{blake2b(content, digest_size=8).hexdigest()}-{round(active_since * 1000):x}"

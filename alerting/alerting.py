@@ -22,7 +22,7 @@ from alerting.journal import Batch, Journal
 from alerting.load import load_rules
 from alerting.measurement import Measurement
 from alerting.notify.message import Message, Notifier
-from alerting.notify.outbox import Delivery, Outbox, Settlement, load_undelivered
+from alerting.notify.outbox import Delivery, Outbox, Rejection, Settlement, load_rejected, load_undelivered
 from alerting.notify.webhook import Webhook
 from alerting.rule import AlertingRule
 from alerting.rule_state import AlertingState, Change, RuleState
@@ -240,6 +240,13 @@ class Alerting:
     def deliveries(self) -> list[Delivery]:
         """Return the notifications that wait to be delivered, by receiver and group."""
         return self._outbox.deliveries()
+
+    async def rejections(self, limit: int = 20) -> list[Rejection]:
+        """Return the notifications that receivers would not take, newest first.
+
+        Raises: StoreUnavailableError: the state database cannot be read now.
+        """
+        return await self._database.read(lambda connection: load_rejected(connection, limit))
 
     def health(self, inputs: Iterable[Reason] = ()) -> Health:
         """Return the health that firing alerts and the given findings amount to."""

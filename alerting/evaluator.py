@@ -2,8 +2,8 @@
 
 A frame only marks the rules that it touches; a task of its own evaluates them a few milliseconds later, all frames of
 that moment together. Rules run in the order of their groups, and what a recording rule yields is in the store before
-the next rule reads it. A group that is news all the time (many sources, each arriving on its own) pauses between two
-runs in proportion to what a run costs, so that evaluation stays below a fifth of a core per group.
+the next rule reads it. A group that is news all the time (many sources, each arriving on its own) runs at most ten
+times a second and within a budget of time, so that evaluation stays below a third of a core per group.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _log = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.002
 SPACING_SECONDS = 0.1
-SPACING_FACTOR = 4.0
+SHARE = 0.3
+BURST_SECONDS = 1.0
+"""A group may have computed for this long at once before its share of the time counts."""
+
 SLICE_SECONDS = 0.008
 """Other tasks get their turn after so much work without a pause."""
 
@@ -81,7 +84,7 @@ class _GroupState:
     members: list[_Member] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
     last_run: float = -1e9
-    seconds: float = 0.0
+    budget: float = BURST_SECONDS
     next_timer: float = 0.0
 
     def due(self) -> float:
@@ -92,8 +95,14 @@ class _GroupState:
             moments.append(self.last_run + self._spacing())
         return min(moments)
 
+    def ran(self, now: float, seconds: float) -> None:
+        """Note a run that ends at `now` and computed for `seconds`."""
+        earned = SHARE * min(now - self.last_run, BURST_SECONDS / SHARE)
+        self.budget = min(BURST_SECONDS, self.budget + earned) - seconds
+        self.last_run = now
+
     def _spacing(self) -> float:
-        return min(self.group.interval_seconds, max(SPACING_SECONDS, SPACING_FACTOR * self.seconds))
+        return min(self.group.interval_seconds, max(SPACING_SECONDS, -self.budget / SHARE))
 
 
 class Evaluator:
@@ -159,7 +168,7 @@ class Evaluator:
                 [(m, [u.matchers for e in m.expressions() for u in e.selectors]) for m in self._members()]
             )
             self._arrived = {**self._layouts, **self._arrived}
-            self._measurement.rules.set(sum(len(group.members) for group in self._groups))
+            self._measurement.show_groups([(group.name, len(group.rules)) for group in groups])
             changes = [change for member in old.values() for change in self._remove(member, now)]
             self._wake.set()
             if changes:
@@ -266,7 +275,7 @@ class Evaluator:
         started = self._clock.monotonic()
         is_timer = group.next_timer <= started
         touched, group.touched = group.touched, set()
-        turn, count, failures = _Turn(self._clock), 0, 0
+        turn, count, failures, seconds = _Turn(self._clock), 0, 0, 0.0
         for member in group.members:
             if not (member.index in touched or self._is_due(member, started, is_timer)):
                 continue
@@ -275,11 +284,11 @@ class Evaluator:
             member.last_run = started
             count += 1
             failures += not self._run_member(member, touched, changes)
+            seconds += member.state.run.seconds
             await turn.give()
-        ended = self._clock.monotonic()
-        group.last_run, group.seconds = ended, ended - started
+        group.ran(self._clock.monotonic(), seconds)
         if is_timer:
-            group.next_timer = max(ended, group.next_timer + group.group.interval_seconds)
+            group.next_timer = max(group.last_run, group.next_timer + group.group.interval_seconds)
         if count:
             self._measurement.evaluations.labels(group.group.name).inc(count)
         if failures:

@@ -62,6 +62,21 @@ class Measurement:
         )
         self.show_alerts(())
 
+    def show_groups(self, groups: Iterable[tuple[str, int]]) -> None:
+        """Begin to count for these groups, by name and number of rules; a counter that starts at 0 can rise."""
+        count = 0
+        for name, rules in groups:
+            count += rules
+            self.evaluations.labels(name)
+            self.evaluation_failures.labels(name)
+        self.rules.set(count)
+
+    def show_receiver(self, name: str) -> None:
+        """Begin to count for a receiver."""
+        self.notifications.labels(name)
+        for outcome in ("retry", "rejected"):
+            self.notification_failures.labels(name, outcome)
+
     def show_alerts(self, alerts: Iterable[tuple[AlertState, Severity]]) -> None:
         """Set the number of alerts by state and severity."""
         count = Tally(alerts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -15,6 +15,8 @@ from metrics.label import labels_of
 RESOLVED_KEPT = 1000
 """So many resolved alerts are kept for looking back; the logbook remembers all."""
 
+RESOLVED_SLACK = 100
+
 _COLUMNS = (
     "id, rule, name, labels, series, annotations, state, severity, active_since, fired_at, resolved_at, missing_since,"
     " value, expr, reason"
@@ -25,13 +27,17 @@ _SAVE = text(
 )
 
 
-def save_changes(connection: Connection, changes: Iterable[Change]) -> None:
+def save_changes(connection: Connection, changes: Sequence[Change]) -> None:
     """Write alerts as they are after their changes; a pending one that went away without firing is forgotten."""
     for change in changes:
         if change.transition is Transition.INACTIVE:
             connection.execute(text("DELETE FROM alert WHERE id = :id"), {"id": change.alert.id})
         else:
             connection.execute(_SAVE, _row(change))
+    if any(change.transition is Transition.RESOLVED for change in changes):
+        count = connection.execute(text("SELECT count(*) FROM alert WHERE state = 'resolved'")).scalar()
+        if int(count or 0) > RESOLVED_KEPT + RESOLVED_SLACK:
+            forget_old(connection)
 
 
 def load_active(connection: Connection) -> list[Change]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
 from core.errors import ConfigError, Problem
 from core.yaml_file import Path_, dotted
 
@@ -9,3 +12,24 @@ from core.yaml_file import Path_, dotted
 def config_error(path: Path_, message: str) -> ConfigError:
     """Return the error for the value at `path` of the config file, whose name only the daemon knows."""
     return ConfigError([Problem("config", 0, 0, dotted(path), message)])
+
+
+EntryT = TypeVar("EntryT")
+MadeT = TypeVar("MadeT")
+
+
+def build_each(key: str, entries: Sequence[EntryT], build: Callable[[EntryT, Path_], Iterable[MadeT]]) -> list[MadeT]:
+    """Return what `build` makes of each entry of the section `key`, given with its path.
+
+    Raises: ConfigError: the mistakes of all entries together.
+    """
+    made: list[MadeT] = []
+    problems: list[Problem] = []
+    for index, entry in enumerate(entries):
+        try:
+            made += build(entry, (key, index))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return made

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from collectors.text import Text
+
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
@@ -21,5 +23,5 @@ def _check(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-ConfigLabels = Annotated[dict[str, str], AfterValidator(_check)]
+ConfigLabels = Annotated[dict[str, Text], AfterValidator(_check)]
 """Label names and values from a config file."""

@@ -314,10 +314,7 @@ class CollectorManager:
             await asyncio.to_thread(source.frames.prepare, readings)
         if source.removed:
             return
-        if source.failures_in_a_row:
-            _log.info("%s is up again after %d failures", source.collector.source, source.failures_in_a_row)
-        if readings.problem and readings.problem != source.last_error:
-            _log.warning("%s: %s", source.collector.source, readings.problem)
+        _log_success(source, readings.problem)
         source.health, source.last_error, source.failures_in_a_row = "up", readings.problem, 0
         source.last_duration_seconds = duration
         source.readings = readings
@@ -338,6 +335,17 @@ class CollectorManager:
         self._statistics.failed(source.kind, reason, duration)
         self._progress = self._clock.monotonic()
         self._on_frame(source.frames.failure(timestamp_ms, duration))
+
+
+def _log_success(source: _Source, problem: str) -> None:
+    """Say once when a source that was down is up, and when what it measures has got a problem or lost it."""
+    name = source.collector.source
+    if source.failures_in_a_row:
+        _log.info("%s is up again after %d failures", name, source.failures_in_a_row)
+    if problem and problem != source.last_error:
+        _log.warning("%s: %s", name, problem)
+    elif not problem and source.last_error and not source.failures_in_a_row:
+        _log.info("%s: no problem any more", name)
 
 
 def _is_over(entry: _Entry) -> bool:

@@ -15,6 +15,7 @@ from collectors.context import CollectorContext
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, load
+from security.secret import read_secret_file
 
 NEEDS_RESTART = (("web", "listen"), ("web", "token_file"), ("state", "directory"), ("store", "retention"))
 
@@ -62,6 +63,12 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
             check_parameters(policy.do.operation, policy.do.parameters, f"policy {policy.name!r}")
         except UserError as error:
             problems += _problems(loaded, ("policies", index, "do", "parameters"), error)
+    token_file = loaded.root.web.token_file
+    if token_file is not None:
+        try:
+            read_secret_file(loaded.base / token_file)
+        except UserError as error:
+            problems += _problems(loaded, ("web", "token_file"), error)
     if problems:
         raise ConfigError(problems)
     return Prepared(loaded, tuple(collectors))

@@ -94,7 +94,9 @@ class ProcessConfig(Section):
 class RuntimeConfig(Section):
     """What runs the instances."""
 
-    process: ProcessConfig = Field(description="Run instances as processes of this machine.")
+    process: ProcessConfig = Field(
+        description="Run instances as processes of this machine.", examples=[{"argv": ["{artifact}/shop", "{port}"]}]
+    )
 
 
 class HttpCheckConfig(Section):
@@ -147,7 +149,9 @@ class RouterConfig(Section):
 class EnvironmentConfig(Section):
     """A service in one environment: what runs, how many, how it is checked, and how it is deployed."""
 
-    runtime: RuntimeConfig = Field(description="What runs the instances.")
+    runtime: RuntimeConfig = Field(
+        description="What runs the instances.", examples=[{"process": {"argv": ["{artifact}/shop", "{port}"]}}]
+    )
     ports: Ports = Field(
         min_length=1,
         description="Ports of this machine that instances may use: a range or a list. Blue-green needs two for each"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from random import random as chance
@@ -67,6 +67,18 @@ class Delivery:
     oldest_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A message that its receiver would not take; for people. Times are Unix seconds."""
+
+    receiver: str
+    group_key: str
+    status: str
+    created_at: float
+    failed_at: float
+    reason: str
+
+
 class Outbox:
     """Delivers messages until each is settled.
 
@@ -96,13 +108,12 @@ class Outbox:
         self._problems: dict[Lane, tuple[int, str]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._is_stopping = False
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self.rejected: Counter[str] = Counter()
 
     def configure(self, senders: Mapping[Address, Sender]) -> None:
         """Deliver by these from now on; what waits for an address that is no more is rejected."""
         self._senders = dict(senders)
+        for receiver, _ in senders:
+            self._measurement.show_receiver(receiver)
 
     def add(self, messages: Iterable[Message]) -> None:
         """Deliver messages that are in the state database."""
@@ -202,7 +213,6 @@ class Outbox:
             self._measurement.notifications.labels(message.receiver).inc()
             self._measurement.delivery_duration.observe(max(0.0, self._clock.now() - message.created_at))
         else:
-            self.rejected[message.receiver] += 1
             self._measurement.notification_failures.labels(message.receiver, attempt.outcome.value).inc()
             _log.error("notification to %s was rejected and is given up: %s", message.receiver, attempt.detail)
         self._problems.pop(message.lane, None)
@@ -249,6 +259,15 @@ def load_undelivered(connection: Connection) -> list[Message]:
         " WHERE failed_at IS NULL ORDER BY number"
     )
     return [Message(*row) for row in connection.execute(text(query))]
+
+
+def load_rejected(connection: Connection, limit: int) -> list[Rejection]:
+    """Return the messages that receivers would not take, newest first."""
+    query = (
+        "SELECT receiver, group_key, status, created_at, failed_at, failure FROM notification"
+        " WHERE failed_at IS NOT NULL ORDER BY number DESC LIMIT :limit"
+    )
+    return [Rejection(*row) for row in connection.execute(text(query), {"limit": limit})]
 
 
 def message_entry(settlement: Settlement) -> dict[str, object]:

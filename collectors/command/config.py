@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from collectors.labels import ConfigLabels
 from collectors.size import ByteSize
+from collectors.text import Text
 from core.config import Duration, Section
 
 
@@ -16,7 +17,7 @@ class CommandConfig(Section):
     """One command."""
 
     name: str = Field(min_length=1, description="Name of the command; its label `command`.", examples=["raid"])
-    argv: list[str] = Field(
+    argv: list[Text] = Field(
         min_length=1,
         description="Program and arguments, as they are: no shell looks at them.",
         examples=[["/usr/lib/nagios/plugins/check_raid", "--quick"]],

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
-
 from collectors.collector import Collector
 from collectors.command.collector import CommandCollector
 from collectors.command.config import CommandConfig, CommandConfigs
-from collectors.config_problem import config_error
+from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
 from core.yaml_file import Path_
 
@@ -20,12 +18,12 @@ class CommandPlugin:
     """Reads `commands`."""
 
     config_key: ClassVar[str] = "commands"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(CommandConfigs)
+    config_type: ClassVar[Any] = CommandConfigs
     config_default: ClassVar[Any] = []
 
     def build(self, config: Sequence[CommandConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors."""
-        return [_collector(one, context, (self.config_key, index)) for index, one in enumerate(config)]
+        return build_each(self.config_key, config, lambda one, path: [_collector(one, context, path)])
 
 
 def _collector(config: CommandConfig, context: CollectorContext, path: Path_) -> CommandCollector:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from collectors.http.config import HttpClientConfig
 from collectors.labels import ConfigLabels
+from collectors.text import Text
 from core.config import Duration, Section
 
 
@@ -70,7 +71,7 @@ class HttpProbeConfig(HttpClientConfig):
     method: Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] = Field(
         "GET", description="HTTP method.", examples=["HEAD"]
     )
-    headers: dict[str, str] = Field({}, description="Headers to send.", examples=[{"Accept": "application/json"}])
+    headers: dict[str, Text] = Field({}, description="Headers to send.", examples=[{"Accept": "application/json"}])
     body: str | None = Field(None, description="Body to send.", examples=['{"ping": true}'])
     body_file: Path | None = Field(
         None, description="File that holds the body to send.", examples=["/etc/watchkeeper/body"]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from collectors.http.config import HttpClientConfig
 from collectors.labels import ConfigLabels
 from collectors.size import ByteSize
+from collectors.text import Text
 from collectors.unsupported import Unsupported
 from core.config import Duration, Section
 
@@ -94,7 +95,7 @@ class ScrapeConfig(HttpClientConfig, UnsupportedScrapeKeys):
     )
     metrics_path: str = Field("/metrics", description="Path of the metrics.", examples=["/metrics"])
     scheme: Literal["http", "https"] = Field("http", description="http or https.", examples=["https"])
-    params: dict[str, list[str]] = Field({}, description="Parameters of the URL.", examples=[{"module": ["http_2xx"]}])
+    params: dict[str, list[Text]] = Field({}, description="Parameters of the URL.", examples=[{"module": ["http_2xx"]}])
     honor_labels: bool = Field(
         False,
         description="Whether the target's own job, instance and other labels win over those given here.",

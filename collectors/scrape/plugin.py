@@ -6,11 +6,10 @@ import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
 from yarl import URL
 
 from collectors.collector import Collector
-from collectors.config_problem import config_error
+from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
 from collectors.http.credentials import Credentials
 from collectors.http.session import SharedSession
@@ -26,17 +25,13 @@ class ScrapePlugin:
     """Reads `scrape_configs`."""
 
     config_key: ClassVar[str] = "scrape_configs"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(ScrapeConfigs)
+    config_type: ClassVar[Any] = ScrapeConfigs
     config_default: ClassVar[Any] = []
 
     def build(self, config: Sequence[ScrapeConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors; those of one build share their connections."""
         session = SharedSession()
-        return [
-            collector
-            for index, job in enumerate(config)
-            for collector in _job(job, context, session, (self.config_key, index))
-        ]
+        return build_each(self.config_key, config, lambda job, path: _job(job, context, session, path))
 
 
 def _job(

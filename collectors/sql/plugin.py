@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import TypeAdapter
-
 from collectors.collector import Collector
-from collectors.config_problem import config_error
+from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
 from collectors.sql import postgresql
 from collectors.sql.collector import SqlCollector
@@ -24,12 +22,12 @@ class SqlPlugin:
     """Reads `sql`."""
 
     config_key: ClassVar[str] = "sql"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(SqlConfigs)
+    config_type: ClassVar[Any] = SqlConfigs
     config_default: ClassVar[Any] = []
 
     def build(self, config: Sequence[SqlConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors."""
-        return [_collector(one, context, (self.config_key, index)) for index, one in enumerate(config)]
+        return build_each(self.config_key, config, lambda one, path: [_collector(one, context, path)])
 
 
 def _collector(config: SqlConfig, context: CollectorContext, path: Path_) -> SqlCollector:

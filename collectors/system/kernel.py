@@ -38,7 +38,6 @@ _STAT = {
 _NUMBER_FILES = {
     "sys/kernel/pid_max": Family("node_processes_max_processes", _GAUGE, "Most process ids that there can be."),
     "sys/kernel/threads-max": Family("node_processes_max_threads", _GAUGE, "Most threads that there can be."),
-    "sys/kernel/random/entropy_avail": Family("node_entropy_available_bits", _GAUGE, "Bits of available entropy."),
     "sys/net/netfilter/nf_conntrack_count": Family(
         "node_nf_conntrack_entries", _GAUGE, "Flow entries in the connection tracking table."
     ),
@@ -103,7 +102,7 @@ def add_memory(batch: Batch, proc: Path) -> None:
 
 
 def add_numbers(batch: Batch, proc: Path) -> None:
-    """What stands alone in a file: entropy, limits, connection tracking, file descriptors."""
+    """What stands alone in a file: limits, connection tracking, file descriptors."""
     for path, family in _NUMBER_FILES.items():
         value = read_number(proc / path)
         if value is not None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from alerting.config import AlertingConfig
 from alerting.load import load_rules
+from core.config import validate
 from core.errors import ConfigError
 from core.yaml_file import parse_yaml
 from tests.alerting.house import config_of
@@ -69,6 +70,19 @@ def test_a_mistake_is_named(text: str, words: str) -> None:
         config_of(text, quiet=False)
     assert words in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_mistake_in_a_rule_of_the_config_itself_is_named_with_its_place() -> None:
+    text = "groups:\n  - name: a\n    rules:\n      - alert: A\n        expr: rate(up)\n"
+    with pytest.raises(ConfigError) as caught:
+        validate(parse_yaml(text, "watchkeeper.yml"), AlertingConfig)
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.column, problem.path) == (
+        "watchkeeper.yml",
+        5,
+        15,
+        "groups.0.rules.0.expr",
+    )
 
 
 def test_rules_of_all_places_are_loaded(tmp_path: Path) -> None:

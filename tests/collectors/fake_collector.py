@@ -38,6 +38,7 @@ class FakeCollector:
         self.most_running = 0
         self.begun = 0
         self.closed = 0
+        self.problem = ""
         self._answer = answer
         self._builder = ReadingsBuilder()
 
@@ -51,7 +52,7 @@ class FakeCollector:
             self.running -= 1
         batch = Batch()
         batch.add(VALUE, value)
-        return self._builder.build(batch)
+        return self._builder.build(batch, problem=self.problem)
 
     async def close(self) -> None:
         assert self.running == 0

@@ -287,3 +287,22 @@ async def test_sources_applied_while_running_are_read_within_their_interval(hous
     house.manager.apply([FakeCollector("a")])
     await house.clock.advance(10)
     assert len(house.frames) == 1
+
+
+async def test_a_problem_that_was_measured_leaves_the_source_up_and_is_told_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    collector = FakeCollector("http_probe/front", interval_seconds=10)
+    house.manager.apply([collector])
+    await house.manager.start()
+    collector.problem = "HTTP 503"
+    await house.clock.advance(30)
+    [target] = house.manager.targets()
+    assert (target.health, target.last_error) == ("up", "HTTP 503")
+    assert value_of(house.frames[-1], "up") == 1.0
+    assert caplog.text.count("http_probe/front: HTTP 503") == 1
+    collector.problem = ""
+    await house.clock.advance(30)
+    assert house.manager.targets()[0].last_error == ""
+    assert caplog.text.count("http_probe/front: no problem any more") == 1

@@ -67,7 +67,7 @@ def _config_name(block: Block) -> str:
     return match[1]
 
 
-@pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.id)
+@pytest.mark.parametrize("block", list(blocks("yaml")), ids=lambda block: block.id)
 def test_config_in_the_documents_is_valid(block: Block, tmp_path: Path) -> None:
     file = tmp_path / _config_name(block)
     file.write_text(block.text)
@@ -83,7 +83,7 @@ def _script(block: Block) -> str:
 
 @pytest.mark.slow
 @pytest.mark.component("unshare")
-@pytest.mark.parametrize("block", blocks("sh"), ids=lambda block: block.id)
+@pytest.mark.parametrize("block", list(blocks("sh")), ids=lambda block: block.id)
 def test_commands_in_the_documents_succeed(block: Block, tmp_path: Path) -> None:
     unshare, bash = require("unshare"), require("bash")
     for program in ("ip", "curl"):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from daemon.cli.failure import OK, PROBLEMS, CommandError
 from daemon.cli.options import Json
 from daemon.cli.output import Output
+
+if TYPE_CHECKING:
+    from daemon.cli.demo.narrator import Narrator
 
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the folder with configuration, state and logs.")]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port of the page; default any free one.")]
@@ -31,6 +33,8 @@ def demo(keep: Keep = False, port: Port = None, kill_daemon: KillDaemon = False,
     third of the orders, and watches. Exit code 0 only when all of it really happened.
     """
     # Here, because the story's modules are of no use to other commands.
+    import tempfile  # noqa: PLC0415
+
     from daemon.cli.demo.narrator import Narrator  # noqa: PLC0415
     from daemon.cli.demo.performance import perform  # noqa: PLC0415
     from daemon.cli.demo.report import document, tell_report  # noqa: PLC0415
@@ -53,11 +57,15 @@ def demo(keep: Keep = False, port: Port = None, kill_daemon: KillDaemon = False,
         truth = True  # nothing to look into
         raise
     finally:
-        if truth and not keep:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            narrator.line(f"kept: {folder}")
+        _clear(folder, narrator, keep=keep or not truth)
     return OK if truth else PROBLEMS
+
+
+def _clear(folder: Path, narrator: Narrator, *, keep: bool) -> None:
+    if keep and any(folder.iterdir()):
+        narrator.line(f"kept: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _where(folder: Path) -> str:

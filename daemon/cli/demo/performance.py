@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from daemon.cli.demo.narrator import Narrator
@@ -33,10 +36,22 @@ def perform(scene: Scene, narrator: Narrator, *, kill_daemon: bool) -> Performan
     try:
         evidence = Story(scene, daemon, traffic, narrator).play(kill_daemon=kill_daemon)
     finally:
-        # The daemon first: it would start again what it finds missing.
-        traffic.stop()
-        stopped_in_order = daemon.stop()
-        ended = end_leftovers(scene.state)
+        with _undisturbed():
+            # The daemon first: it would start again what it finds missing.
+            traffic.stop()
+            stopped_in_order = daemon.stop()
+            ended = end_leftovers(scene.state)
     narrator.tell(f"all stopped: the daemon, and {ended} processes that outlive it by design")
     claims = judge(evidence, killed=kill_daemon, stopped_in_order=stopped_in_order)
     return Performance(evidence, claims, time.monotonic() - began)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let an impatient second Ctrl-C not leave processes behind; cleaning up takes seconds at most."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

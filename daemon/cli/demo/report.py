@@ -9,7 +9,7 @@ from daemon.cli.demo.performance import Performance
 from daemon.cli.demo.verdict import times
 from daemon.cli.logbook import details
 from daemon.cli.output import Cell
-from daemon.cli.wording import clock_time, length
+from daemon.cli.wording import clock_time, length, number
 
 
 def tell_report(narrator: Narrator, performance: Performance) -> None:
@@ -18,8 +18,9 @@ def tell_report(narrator: Narrator, performance: Performance) -> None:
     narrator.line()
     narrator.line(Cell(f"Incident {evidence.incident['id']}", "strong"), ", from the logbook")
     for entry in evidence.timeline:
-        what = f"{entry['kind']:<20}"
-        narrator.line(Cell(f"  {clock_time(entry['time'])}  ", "dim"), what, f"  {_brief(details(entry['data']))}")
+        if said := said_of(entry):
+            what = f"{entry['kind']:<20}"
+            narrator.line(Cell(f"  {clock_time(entry['time'])}  ", "dim"), what, f"  {_brief(said)}")
     narrator.line()
     narrator.line("  time to detect   ", Cell(length(measured.detect), "strong"), "  first failed request to alert")
     narrator.line("  time to recover  ", Cell(length(measured.recover), "strong"), "  first to last failed request")
@@ -31,6 +32,20 @@ def tell_report(narrator: Narrator, performance: Performance) -> None:
     wrong = sum(not claim.holds for claim in performance.claims)
     verdict = Cell("all of it really happened", "good") if not wrong else Cell(f"{wrong} of it did not happen", "bad")
     narrator.line(f"{length(performance.seconds)}: ", verdict)
+
+
+def said_of(entry: dict[str, Any]) -> str:
+    """Return what a logbook entry tells a person; empty for an intent, whose result follows."""
+    kind, data = entry["kind"], entry["data"]
+    if kind == "operation.step":
+        return "" if data.get("phase") == "intent" else f"{data.get('step')}: {data.get('detail') or data.get('state')}"
+    if kind.startswith("alert."):
+        return f"{data.get('name')} ({data.get('severity')}), value {number(float(data.get('value') or 0))}"
+    if kind.startswith("incident."):
+        return f"{data.get('title') or data.get('alert_name') or ''} ({data.get('service')}/{data.get('environment')})"
+    if kind == "operation.requested":
+        return f"{data.get('kind')} of {data.get('service')}/{data.get('environment')}, because of {data.get('reason')}"
+    return details(data) or entry["subject"]
 
 
 def _brief(text: str) -> str:

@@ -128,35 +128,37 @@ class Story:
         return next((one for one in incidents if self._evidence.alert["id"] in one["alerts"]), None)
 
     def _see_rollback(self, *, kill_daemon: bool) -> None:
+        pause = KILL_LOOK_SECONDS if kill_daemon else LOOK_SECONDS
+        begun = self._wait("the policy to roll back", 20, self._begun_rollback, pause=pause)
         if kill_daemon:
-            self._kill_daemon_in_the_middle()
-        begun = self._wait("the policy to roll back", 20, self._rollback)
+            self._daemon.kill()
+        killed_at = time.time()
         self._narrator.tell(f"{begun['requested_by']} rolls back", at=begun["created_at"])
+        if kill_daemon:
+            self._restart_killed_daemon(begun, killed_at)
         rollback = self._evidence.rollback = follow(self._client, str(begun["id"]), self._narrator.steps)
         if rollback["state"] != "succeeded":
             raise _missing(f"the rollback {rollback['state']}: {rollback['error']}")
         self._evidence.rollback_ended_at = float(rollback["ended_at"])
-        took = length(rollback["ended_at"] - rollback["started_at"])
-        self._narrator.tell("rolled back to ", Cell(GOOD, "good"), f" in {took}", at=rollback["ended_at"])
+        switched = next((s["ended_at"] for s in rollback["steps"] if s["name"] == "switch_traffic"), None)
+        after = length((switched or rollback["ended_at"]) - self._evidence.alert["fired_at"])
+        self._narrator.tell(
+            "release ", Cell(GOOD, "good"), f" has all traffic again, {after} after the alert", at=switched
+        )
 
-    def _rollback(self) -> Document | None:
+    def _begun_rollback(self) -> Document | None:
+        """Return the rollback once it has a first step."""
         operations = items(self._client.get("operations", {"service": SERVICE, "limit": 5}), "operations")
-        return next((one for one in operations if one["kind"] == "rollback"), None)
+        return next((one for one in operations if one["kind"] == "rollback" and one["steps"]), None)
 
-    def _kill_daemon_in_the_middle(self) -> None:
-        operation = self._wait("the rollback's first step", 20, self._begun_rollback, pause=KILL_LOOK_SECONDS)
-        self._daemon.kill()
-        killed_at = time.time()
+    def _restart_killed_daemon(self, operation: Document, killed_at: float) -> None:
+        step = str(operation["steps"][-1]["name"])
         if operation["state"] not in ENDED:
-            self._evidence.killed_during = str(operation["steps"][-1]["name"])
-        self._narrator.tell(Cell("kill -9", "bad"), f" of the daemon, in step {operation['steps'][-1]['name']!r}")
+            self._evidence.killed_during = step
+        self._narrator.tell(Cell("kill -9", "bad"), f" of the daemon, in step {step!r}", at=killed_at)
         seconds = self._daemon.start()
         served = self._traffic.account().between(killed_at).sent
         self._narrator.tell(f"the daemon is back after {length(seconds)}; the router served {served} requests")
-
-    def _begun_rollback(self) -> Document | None:
-        rollback = self._rollback()
-        return rollback if rollback is not None and rollback["steps"] else None
 
     def _see_clean_traffic(self) -> None:
         last = self._wait("traffic to be clean again", 20, self._calm_since)

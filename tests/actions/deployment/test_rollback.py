@@ -59,7 +59,7 @@ async def test_automatic_rollback_quarantines_the_revision(harness: Harness) -> 
     assert harness.states(history) == {1: "good", 2: "quarantined"}
     assert history.get(2).rolled_back_by == operation.id
     with pytest.raises(
-        ConflictError, match="version 1.1 is quarantined: it was rolled back automatically as revision 2"
+        ConflictError, match=r"version 1\.1 is quarantined: it was rolled back automatically as revision 2"
     ):
         await harness.request("deploy", artifact=harness.artifact("1.1"), version="1.1")
     assert (await harness.deploy("1.1", force=True)).state is OperationState.SUCCEEDED

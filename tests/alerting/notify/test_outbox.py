@@ -198,7 +198,7 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart_in_order(tmp_
     clock = FakeClock()
     async with receiving() as receiver:
         text = config(receiver)
-        receiver.answers = [web.Response(status=503)] * 2
+        receiver.answers = [503] * 2
         async with house(tmp_path, config_of(text), clock=clock) as here:
             await collect(here, heat=6)
             first = await receiver.next()
@@ -244,6 +244,8 @@ async def test_a_rejected_message_is_logged_counted_and_kept_to_be_seen(tmp_path
         await drained(here)
         (entry,) = await here.logbook.read(kind="notification.")
         assert (entry.kind, entry.data["detail"]) == ("notification.failed", "status 404: no such hook")
+        (rejection,) = await here.alerting.rejections()
+        assert (rejection.receiver, rejection.reason) == ("team", "status 404: no such hook")
         labels = {"receiver": "team", "outcome": "rejected"}
         assert here.registry.get_sample_value("watchkeeper_notification_failures_total", labels) == 1
 

@@ -9,6 +9,7 @@ from collectors.scrape.config import ScrapeConfigs
 from core.config import Section, validate
 from core.errors import ConfigError
 from core.yaml_file import parse_yaml
+from tests.collectors.section import validated
 
 
 class Root(Section):
@@ -84,6 +85,15 @@ def test_two_jobs_of_one_name_are_refused() -> None:
     )
 
 
+def test_numbers_stand_for_text_where_they_keep_their_spelling() -> None:
+    text = "scrape_configs: [{job_name: a, params: {id: [7]}, static_configs: [{labels: {shard: 0, canary: true}}]}]"
+    [config] = validate(parse_yaml(text, "test.yml"), Root).scrape_configs
+    assert config.params == {"id": ["7"]}
+    assert config.static_configs[0].labels == {"shard": "0", "canary": "true"}
+    [mistake] = mistakes_of("scrape_configs: [{job_name: a, static_configs: [{labels: {version: 1.10}}]}]")
+    assert "is the number 1.1; put quotes around it" in mistake
+
+
 def test_sizes_are_read_as_prometheus_writes_them() -> None:
     text = "scrape_configs: [{job_name: a, body_size_limit: 15MB}, {job_name: b, body_size_limit: 0}]"
     configs = validate(parse_yaml(text, "test.yml"), Root).scrape_configs
@@ -109,9 +119,19 @@ def test_mistakes_that_show_only_in_context_are_told_with_their_path(
 ) -> None:
     plugin: CollectorPlugin = ScrapePlugin()
     text = f"[{{job_name: x, static_configs: [{{targets: [a]}}], {options}}}]"
-    config = plugin.config_type.validate_python(parse_yaml(text, "test.yml").data)
+    config = validated(plugin, parse_yaml(text, "test.yml").data)
     with pytest.raises(ConfigError) as caught:
         plugin.build(config, context)
     [problem] = caught.value.problems
     assert problem.path == path
     assert problem.message.startswith(message)
+
+
+def test_mistakes_of_all_jobs_are_told_at_once(context: CollectorContext) -> None:
+    plugin: CollectorPlugin = ScrapePlugin()
+    text = "[{job_name: a, bearer_token_file: gone}, {job_name: b}, {job_name: c, scrape_timeout: 20s}]"
+    config = validated(plugin, parse_yaml(text, "test.yml").data)
+    with pytest.raises(ConfigError) as caught:
+        plugin.build(config, context)
+    paths = [problem.path for problem in caught.value.problems]
+    assert paths == ["scrape_configs.0.bearer_token_file", "scrape_configs.2.scrape_timeout"]

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.component("prometheus-node-exporter"
 SLOW_MOVING = re.compile(
     r"node_(memory_(MemTotal|SwapTotal|HugePages_Total|Hugepagesize)(_bytes)?|boot_time_seconds|uname_info"
     r"|filesystem_(size_bytes|files|readonly|device_error)|filefd_maximum|network_(up|mtu_bytes|speed_bytes|carrier)"
-    r"|processes_max_\w+|entropy_available_bits|nf_conntrack_entries_limit|timex_(sync_status|frequency\w+|tai\w+))"
+    r"|processes_max_\w+|nf_conntrack_entries_limit|timex_(sync_status|frequency\w+|tai\w+))"
 )
 GROWING = re.compile(
     r"node_(cpu_seconds_total|disk_(reads|writes)_completed_total|disk_(read|written)_bytes_total|intr_total"
