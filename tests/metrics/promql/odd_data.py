@@ -82,12 +82,13 @@ def _times(chance: random.Random, step: int, unevenness: int) -> list[int]:
 def _counter(chance: random.Random, number: int) -> Points:
     """Return a counter that is reset to 0 now and then.
 
-    After a gap it begins at 0 or far above its growth: between, version 2.42 looks for its zero further back than 3.x.
+    After a gap it begins at 0 or far above its growth, and those that are reset have even times: elsewhere, version
+    2.42 looks for a counter's zero further back than 3.x.
     """
     samples: Points = {}
     value = float(chance.choice([0, 10_000]))
     skipped = 0
-    for place, at in enumerate(_times(chance, 15 if number % 2 else 30, number % 3)):
+    for place, at in enumerate(_times(chance, 15 if number % 2 else 30, number % 4 == 0)):
         if skipped:
             skipped -= 1
             continue

@@ -22,7 +22,7 @@ ELEMENTWISE = (
 )  # fmt: skip
 CALENDAR = ("day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year")
 REDUCING = ("sum", "avg", "min", "max", "count", "group")
-ARITHMETIC = ("+", "-", "*", "/", "%", "^", "atan2")
+ARITHMETIC = ("+", "-", "*", "/", "%", "^")
 COMPARISON = ("==", "!=", "<", ">", "<=", ">=")
 
 PATTERN = "(.).*"
@@ -161,6 +161,10 @@ def _grow(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             st.one_of(st.just(""), LABELS.map(lambda labels: f"on ({labels})")), inner, inner,
         ),
         st.builds(lambda x: f"-({x})", inner),
+        # Version 2.42 keeps names through atan2; abs() has dropped them.
+        st.builds(lambda x, y: f"abs({x}) atan2 abs({y})", inner, inner),
+        st.builds(lambda x, s: f"abs({x}) atan2 {s}", inner, scalars),
+        st.builds(lambda x, s: f"{s} atan2 abs({x})", inner, scalars),
         _over_ranges(_subquery(inner), _subquery(inner, UNPINNED)),
         st.builds(lambda x: f"rate(({x})[5m7ms:30s])", _selector(COUNTERS)),
         st.builds(lambda x: f"absent({x})", inner),
