@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from actions.deployment.service import Name
 from core.config import Duration, Section
 from core.errors import UserError
+from metrics.pattern import compile_pattern
 from metrics.storage import Matcher, MatchOp
 
 _MATCHER = re.compile(
@@ -35,8 +36,8 @@ def parse_matcher(text: str) -> Matcher:
     value = re.sub(r'\\[n"\\]', lambda escape: _ESCAPES[escape[0]], quoted) if quoted is not None else bare
     if operator.endswith("~"):
         try:
-            re.compile(value)
-        except re.error as error:
+            compile_pattern(value)
+        except ValueError as error:
             raise UserError(f"{text!r} holds no regular expression: {error}; correct it") from None
     return Matcher(label, MatchOp(operator), value)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("start_up", "idle", "flip_to_webhook", "sample_to_action")
+NAMES = ("start_up", "idle", "flip_to_webhook", "sample_to_action", "rules", "dashboard")
 
 
 def main() -> None:

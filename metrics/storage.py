@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from metrics.frame import FloatArray, TimeArray
 from metrics.label import Labels
+from metrics.pattern import Pattern, compile_pattern
 
 MISSING_BITS = np.uint64(0x7FF0000000000003)
 """The NaN that says "no sample here": a hole in a block, never a sample, never seen outside the store and engine."""
@@ -50,11 +50,11 @@ class Matcher:
             return value == self.value
         if self.op is MatchOp.NOT_EQUAL:
             return value != self.value
-        return (self._pattern.fullmatch(value) is not None) == (self.op is MatchOp.REGEX)
+        return bool(self._pattern.fullmatch(value)) == (self.op is MatchOp.REGEX)
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(self.value, re.DOTALL)
+    def _pattern(self) -> Pattern:
+        return compile_pattern(self.value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Aggregation operators: from the series of a group to one (sum …) or to some of them (topk …)."""
+"""Aggregation operators that make one series of a group, or one of each of its values."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ import numpy as np
 from metrics.frame import FloatArray
 from metrics.label import METRIC_NAME, Labels, with_labels
 from metrics.promql.ast import Grouping
-from metrics.promql.error import QueryError
-from metrics.promql.function import scalar_of, take, vector_of
+from metrics.promql.function import scalar_of, vector_of
 from metrics.promql.grouping import Groups, drop_labels, group, keep_labels
 from metrics.promql.quantile import check_fraction, quantile_along
 from metrics.promql.run import Operator, Run
 from metrics.promql.summation import sum_groups
-from metrics.promql.value import BoolArray, IndexArray, Memo, VectorValue, empty
-from metrics.promql.window import Parameter
-
-_MAX_K = 2.0**63
+from metrics.promql.value import BoolArray, Memo, VectorValue, empty
 
 
-class _Aggregation:
+class Aggregation:
     """What all aggregations share: the operand and the groups of its series."""
 
     def __init__(self, operand: Operator, grouping: Grouping) -> None:
@@ -33,6 +29,7 @@ class _Aggregation:
 
     def _grouped(self, run: Run) -> tuple[VectorValue, Groups[Labels]]:
         vector = vector_of(self._operand.evaluate(run))
+        run.check_time()
         groups = self._groups.get((vector.series,), lambda: group([self._key(labels) for labels in vector.series]))
         return vector, groups
 
@@ -47,7 +44,7 @@ class _Aggregation:
 Reduction = Callable[[VectorValue, Groups[Labels]], FloatArray]
 
 
-class Aggregate(_Aggregation):
+class Aggregate(Aggregation):
     """sum, avg, min, max, count, group, stddev, stdvar."""
 
     def __init__(self, operand: Operator, grouping: Grouping, reduction: Reduction) -> None:
@@ -131,7 +128,7 @@ REDUCTIONS: dict[str, Reduction] = {
 }
 
 
-class Quantile(_Aggregation):
+class Quantile(Aggregation):
     """quantile: of the values of each group."""
 
     def __init__(self, operand: Operator, grouping: Grouping, fraction: Operator) -> None:
@@ -146,62 +143,17 @@ class Quantile(_Aggregation):
         if not groups.keys:
             return empty(run.steps)
         values, mask = vector.filled(np.nan), vector.mask()
-        columns = [self._of(values, mask, groups.members(number), fraction) for number in range(len(groups.keys))]
-        return self._result(vector, groups, np.concatenate(columns, axis=1))
-
-    @staticmethod
-    def _of(values: FloatArray, mask: BoolArray, members: IndexArray, fraction: Parameter) -> FloatArray:
-        counts = mask[:, members].sum(axis=1, keepdims=True).astype(np.int64)
-        return quantile_along(values[:, members, np.newaxis], counts, fraction)
-
-
-class Extremes(_Aggregation):
-    """topk and bottomk: the k series of each group with the greatest or least values; NaN counts as worst."""
-
-    def __init__(self, operand: Operator, grouping: Grouping, count: Operator, *, greatest: bool) -> None:
-        super().__init__(operand, grouping)
-        self._count = count
-        self._sign = -1.0 if greatest else 1.0
-
-    def evaluate(self, run: Run) -> VectorValue:
-        """Return the chosen series under their own labels; in order of value where there is one step."""
-        limits = scalar_of(self._count.evaluate(run))
-        _check_count(limits)
-        vector, groups = self._grouped(run)
-        if not groups.keys:
-            return empty(run.steps)
-        mask = vector.mask()
-        chosen = np.zeros_like(mask)
-        order = np.empty(0, dtype=np.intp)
-        for step in range(run.steps):
-            limit = limits if isinstance(limits, float) else float(limits[step, 0])
-            order = self._best(vector.values[step], mask[step], groups.numbers, limit)
-            chosen[step, order] = True
-        if run.steps == 1:
-            return take(VectorValue(vector.series, vector.values, None, vector.nameless), order)
-        return VectorValue(vector.series, vector.values, chosen, vector.nameless)
-
-    def _best(self, values: FloatArray, mask: BoolArray, numbers: IndexArray, limit: float) -> IndexArray:
-        columns = mask.nonzero()[0]
-        order: IndexArray = columns[np.lexsort((values[columns] * self._sign, numbers[columns]))]
-        if len(order) == 0:
-            return order
-        ordered = numbers[order]
-        begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-        places = np.arange(len(order))
-        rank = places - np.maximum.accumulate(np.where(begins, places, 0))
-        best: IndexArray = order[rank < np.trunc(limit)]
-        return best
+        results = np.empty((run.steps, len(groups.keys)))
+        order = np.arange(len(groups.numbers)) if groups.order is None else groups.order
+        for size in np.unique(groups.sizes).tolist():
+            alike = (groups.sizes == size).nonzero()[0]
+            members = order[groups.starts[alike] + np.arange(size)[:, np.newaxis]]
+            counts = mask[:, members].sum(axis=1, dtype=np.int64)
+            results[:, alike] = quantile_along(values[:, members], counts, fraction)
+        return self._result(vector, groups, results)
 
 
-def _check_count(limits: Parameter) -> None:
-    wrong = ~(np.abs(np.asarray(limits)) < _MAX_K)
-    if wrong.any():
-        value = np.broadcast_to(limits, wrong.shape)[wrong].flat[0]
-        raise QueryError(f"topk and bottomk need a number of series; it is {value:g}")
-
-
-class CountValues(_Aggregation):
+class CountValues(Aggregation):
     """count_values: how many series of each group have a value, one series per value, which becomes a label."""
 
     def __init__(self, operand: Operator, grouping: Grouping, label: str) -> None:
@@ -216,9 +168,12 @@ class CountValues(_Aggregation):
         steps, columns = vector.mask().nonzero()
         if len(steps) == 0:
             return empty(run.steps)
-        different, which = np.unique(vector.values[steps, columns], return_inverse=True)
+        values = vector.values[steps, columns]
+        # By their bits, as 0 and -0 are two texts; NaN is one, whatever its bits.
+        bits = np.where(np.isnan(values), np.nan, values).view(np.int64)
+        different, which = np.unique(bits, return_inverse=True)
         pairs, place = np.unique(groups.numbers[columns] * len(different) + which, return_inverse=True)
-        texts = [format_value(value) for value in different.tolist()]
+        texts = [format_value(value) for value in different.view(np.float64).tolist()]
         labels = [
             with_labels(groups.keys[pair // len(different)], {self._label: texts[pair % len(different)]})
             for pair in pairs.tolist()

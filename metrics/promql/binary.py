@@ -72,6 +72,7 @@ class VectorScalarArithmetic:
         """Return the vector with other values, without names."""
         vector = vector_of(self._vector.evaluate(run))
         scalar = scalar_of(self._scalar.evaluate(run))
+        run.check_time()
         first, second = (scalar, vector.values) if self._scalar_first else (vector.values, scalar)
         return VectorValue(vector.series, self._compute(first, second), vector.present, nameless=True)
 
@@ -92,6 +93,7 @@ class VectorScalarComparison:
         """Return the vector's own values where the comparison holds."""
         vector = vector_of(self._vector.evaluate(run))
         scalar = scalar_of(self._scalar.evaluate(run))
+        run.check_time()
         first, second = (scalar, vector.values) if self._scalar_first else (vector.values, scalar)
         holds = self._compare(first, second)
         if self._returns_bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from metrics.label import METRIC_NAME
 from metrics.promql import ast
-from metrics.promql.aggregation import REDUCTIONS, Aggregate, CountValues, Extremes, Quantile
+from metrics.promql.aggregation import REDUCTIONS, Aggregate, CountValues, Quantile
 from metrics.promql.binary import Negate, ScalarBinary, VectorScalarArithmetic, VectorScalarComparison
 from metrics.promql.calendar_function import CALENDAR
+from metrics.promql.choice import Extremes, LimitK, LimitRatio
 from metrics.promql.error import ExpressionError, UnsupportedError
 from metrics.promql.function import (
     ELEMENTWISE,
@@ -38,13 +38,12 @@ from metrics.promql.range_function import RANGE_FUNCTIONS
 from metrics.promql.regex import translate
 from metrics.promql.run import Operator
 from metrics.promql.selection import Select
+from metrics.promql.single_window import SINGLE
 from metrics.promql.subquery import SubqueryRange
 from metrics.promql.window import Reduce, SampleSource, SelectRange
 from metrics.storage import Matcher, MatchOp
 
 T = TypeVar("T")
-
-_COUNTER_ENDINGS = ("_total", "_sum", "_count", "_bucket")
 
 
 def compile_plan(node: ast.Node) -> Operator:
@@ -146,6 +145,10 @@ def _aggregate(node: ast.Aggregate) -> Operator:
         return Quantile(operand, node.grouping, parameter)
     if node.operator in ("topk", "bottomk"):
         return Extremes(operand, node.grouping, parameter, greatest=node.operator == "topk")
+    if node.operator == "limitk":
+        return LimitK(operand, node.grouping, parameter)
+    if node.operator == "limit_ratio":
+        return LimitRatio(operand, parameter)
     raise UnsupportedError(f"the aggregation {node.operator!r} is not supported yet")
 
 
@@ -161,6 +164,12 @@ def _call(node: ast.Call) -> Operator:
         return Elementwise(CALENDAR[name], dates, ())
     if name in _BUILDERS:
         return _BUILDERS[name](arguments)
+    if name in NATIVE_ONLY:
+        raise UnsupportedError(
+            f"{name}() needs native histograms, which are not supported; use the classic _bucket series"
+        )
+    if name in EXPERIMENTAL:
+        raise UnsupportedError(f"{name}() is experimental in Prometheus, and not supported")
     raise UnsupportedError(f"the function {name!r} is not supported yet")
 
 
@@ -174,19 +183,10 @@ def _range_call(node: ast.Call) -> Operator:
         function.minimum,
         keeps_name=function.keeps_name,
         follows_steps=function.follows_steps,
+        single=SINGLE.get(node.function),
     )
-    info = _counter_info(node.function, operand) if function.wants_counter else ""
-    return RangeCall(reduce, scalars, info=info, checks_fraction=node.function == "quantile_over_time")
-
-
-def _counter_info(function: str, operand: ast.Node) -> str:
-    operand = ast.unwrap(operand)
-    if not isinstance(operand, ast.MatrixSelector):
-        return ""
-    names = [m.value for m in operand.selector.matchers if m.name == METRIC_NAME and m.op is MatchOp.EQUAL]
-    if not names or names[0].endswith(_COUNTER_ENDINGS):
-        return ""
-    return f"{function}() wants a counter, and {names[0]!r} does not end in _total, _sum, _count or _bucket"
+    checks_fraction = node.function == "quantile_over_time"
+    return RangeCall(reduce, scalars, wants_counter=function.wants_counter, checks_fraction=checks_fraction)
 
 
 def _timestamp(arguments: Sequence[ast.Node]) -> Operator:
@@ -247,16 +247,22 @@ _BUILDERS: dict[str, Callable[[Sequence[ast.Node]], Operator]] = {
 SUPPORTED = frozenset({*RANGE_FUNCTIONS, *ELEMENTWISE, *CALENDAR, *_BUILDERS})
 """The functions that expressions can use."""
 
-KNOWN = SUPPORTED | frozenset(
+NATIVE_ONLY = frozenset(
     [
-        "first_over_time",
         "histogram_avg",
         "histogram_count",
         "histogram_fraction",
-        "histogram_quantiles",
         "histogram_stddev",
         "histogram_stdvar",
         "histogram_sum",
+    ]
+)
+"""The functions that mean nothing without native histograms, which are not supported."""
+
+EXPERIMENTAL = frozenset(
+    [
+        "first_over_time",
+        "histogram_quantiles",
         "info",
         "ts_of_first_over_time",
         "ts_of_last_over_time",
@@ -264,6 +270,9 @@ KNOWN = SUPPORTED | frozenset(
         "ts_of_min_over_time",
     ]
 )
+"""Functions that Prometheus has only behind a feature flag and may change; not supported."""
+
+KNOWN = SUPPORTED | NATIVE_ONLY | EXPERIMENTAL
 """The functions of the language; those that are not supported are refused as such, and not as mistyped."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.clock import Clock, SystemClock
 from metrics.frame import FloatArray, TimeArray
 from metrics.label import Labels, format_labels
 from metrics.promql.error import QueryError
@@ -27,6 +28,8 @@ class Engine:
         lookback_ms: how old the newest sample of a series may be for the series to count as present.
         max_samples: how many samples one query may read and make; bounds its time and memory.
         subquery_step_ms: the step of subqueries that name none.
+        max_seconds: how long one query may take; looked at between operators, and between the parts of long ones.
+        clock: measures that.
     """
 
     def __init__(
@@ -35,11 +38,15 @@ class Engine:
         lookback_ms: int = 300_000,
         max_samples: int = 50_000_000,
         subquery_step_ms: int = 60_000,
+        max_seconds: float = 120.0,
+        clock: Clock | None = None,
     ) -> None:
         self._storage = storage
         self._lookback_ms = lookback_ms
         self._max_samples = max_samples
         self._subquery_step_ms = subquery_step_ms
+        self._max_seconds = max_seconds
+        self._monotonic = (clock or SystemClock()).monotonic
 
     def instant(
         self,
@@ -93,9 +100,17 @@ class Engine:
         lookback_ms: int | None,
         is_over: Callable[[], bool] | None,
     ) -> Run:
-        lookback_ms = self._lookback_ms if lookback_ms is None else lookback_ms
         shared = Shared(
-            self._storage, lookback_ms, self._subquery_step_ms, self._max_samples, start_ms, end_ms, is_over
+            self._storage,
+            self._lookback_ms if lookback_ms is None else lookback_ms,
+            self._subquery_step_ms,
+            self._max_samples,
+            start_ms,
+            end_ms,
+            self._max_seconds,
+            self._monotonic,
+            self._monotonic() + self._max_seconds,
+            is_over,
         )
         return Run(shared, times, int(times[0]), int(times[-1]))
 

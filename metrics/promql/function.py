@@ -41,6 +41,7 @@ class Elementwise:
         """Return the vector with other values."""
         vector = vector_of(self._vector.evaluate(run))
         scalars = [scalar_of(scalar.evaluate(run)) for scalar in self._scalars]
+        run.check_time()
         return VectorValue(vector.series, self._compute(vector.values, *scalars), vector.present, nameless=True)
 
 
@@ -54,7 +55,7 @@ class Clamp:
         """Return the clamped vector."""
         value, least, greatest = (operator.evaluate(run) for operator in self._operators)
         vector, low, high = vector_of(value), scalar_of(least), scalar_of(greatest)
-        values = np.maximum(low, np.minimum(high, vector.values))
+        values = _greater(_lesser(vector.values, high), low)
         crossed = np.asarray(low > high)
         present = vector.mask() & ~crossed if crossed.any() else vector.present
         return VectorValue(vector.series, values, present, nameless=True)
@@ -162,6 +163,20 @@ def round_to(values: FloatArray, nearest: Parameter = 1.0) -> FloatArray:
     return rounded
 
 
+def _lesser(values: FloatArray, limit: Parameter) -> FloatArray:
+    """Return the lesser of both, NaN where one is, but -Inf where the other is that, as in Go."""
+    lesser: FloatArray = np.minimum(values, limit)
+    nan = np.isnan(lesser)
+    return np.where(nan & (np.isneginf(values) | np.isneginf(limit)), -np.inf, lesser) if nan.any() else lesser
+
+
+def _greater(values: FloatArray, limit: Parameter) -> FloatArray:
+    """Return the greater of both, NaN where one is, but +Inf where the other is that, as in Go."""
+    greater: FloatArray = np.maximum(values, limit)
+    nan = np.isnan(greater)
+    return np.where(nan & (np.isposinf(values) | np.isposinf(limit)), np.inf, greater) if nan.any() else greater
+
+
 ELEMENTWISE: dict[str, Callable[..., FloatArray]] = {
     "abs": np.abs,
     "acos": np.arccos,
@@ -171,8 +186,8 @@ ELEMENTWISE: dict[str, Callable[..., FloatArray]] = {
     "atan": np.arctan,
     "atanh": np.arctanh,
     "ceil": np.ceil,
-    "clamp_max": np.minimum,
-    "clamp_min": np.maximum,
+    "clamp_max": _lesser,
+    "clamp_min": _greater,
     "cos": np.cos,
     "cosh": np.cosh,
     "deg": np.degrees,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrics.frame import FloatArray
-from metrics.label import Labels, label_value
+from metrics.label import Labels, label_value, metric_name
 from metrics.promql.function import scalar_of, vector_of
 from metrics.promql.quantile import check_fraction
 from metrics.promql.run import Operator, Run
@@ -18,6 +18,9 @@ from metrics.promql.window import Parameter
 
 _SMALL = 1e-12
 """Relative differences of neighbouring buckets up to this are rounding errors, as in Prometheus."""
+
+_TOLD = 10
+"""How many malformed values of `le` are told of."""
 
 _NUMBER = re.compile(r"[+-]?(?:inf(?:inity)?|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)", re.ASCII | re.IGNORECASE)
 
@@ -41,12 +44,12 @@ class _Alike:
 class _Histograms:
     """All histograms of a vector: their labels without `le`, in sets that are alike.
 
-    The `malformed` series have no number as `le`.
+    `malformed` says which series have no number as `le`; only the first few.
     """
 
     series: tuple[Labels, ...]
     alike: tuple[_Alike, ...]
-    malformed: tuple[Labels, ...]
+    malformed: tuple[str, ...]
 
 
 class HistogramQuantile:
@@ -62,9 +65,10 @@ class HistogramQuantile:
         fraction = scalar_of(self._fraction.evaluate(run))
         check_fraction(run, fraction)
         vector = vector_of(self._vector.evaluate(run))
+        run.check_time()
         found = self._memo.get((vector.series,), lambda: _find(vector.series))
-        if found.malformed:
-            run.warn("a series given to histogram_quantile has no label 'le' with a number, and is left out")
+        for warning in found.malformed:
+            run.warn(warning)
         if not found.series:
             return empty(run.steps)
         values = np.full((run.steps, len(found.series)), np.nan)
@@ -87,20 +91,28 @@ class HistogramQuantile:
                 values[step, alike.places[number]] = one[0, 0]
                 fixed |= bool(mended.any())
         if fixed:
-            run.inform("the buckets given to histogram_quantile were not monotonic; a greater count was assumed")
+            run.inform(
+                "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/"
+                f"prometheus/latest/querying/functions/#histogram_quantile){_for(metric_name(vector.series[0]))}"
+            )
         return VectorValue(found.series, values, present, nameless=True)
+
+
+def _for(name: str) -> str:
+    return f' for metric name "{name}"' if name else ""
 
 
 def _find(series: Sequence[Labels]) -> _Histograms:
     buckets: dict[Labels, list[tuple[float, int]]] = {}
-    malformed = []
+    malformed: dict[str, None] = {}
     for column, labels in enumerate(series):
         text = label_value(labels, "le")
         if _NUMBER.fullmatch(text):
             rest = tuple(pair for pair in labels if pair[0] != "le")
             buckets.setdefault(rest, []).append((float(text), column))
-        else:
-            malformed.append(labels)
+        elif len(malformed) < _TOLD:
+            name = _for(metric_name(labels))
+            malformed[f'bucket label "le" is missing or has a malformed value of "{text}"{name}'] = None
     alike: dict[tuple[float, ...], list[tuple[int, list[int]]]] = {}
     for place, pairs in enumerate(buckets.values()):
         pairs.sort(key=lambda pair: pair[0])

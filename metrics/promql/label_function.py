@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metrics.label import METRIC_NAME, Labels, format_labels, label_value, with_labels
+from metrics.pattern import compile_pattern, count_choices, parse_pattern
 from metrics.promql.error import QueryError
 from metrics.promql.function import vector_of
 from metrics.promql.run import Operator, Run
@@ -39,6 +40,7 @@ class Relabel:
         Raises: QueryError: two series would have the same labels.
         """
         vector = vector_of(self._vector.evaluate(run))
+        run.check_time()
         series, changed = self._memo.get((vector.series,), lambda: self._changed(vector.series))
         nameless: Mask = vector.nameless
         if self._target == METRIC_NAME and nameless is not False and any(changed):
@@ -69,13 +71,21 @@ def _refuse_twins(vector: VectorValue) -> None:
 def label_replacer(target: str, replacement: str, source: str, pattern: str) -> Callable[[Labels], Labels | None]:
     """Return what label_replace() does to labels: None where the pattern does not match the source label.
 
-    Raises: ValueError: the target is no label name.
+    Raises: ValueError: the target is no label name, or the pattern could take exponential time: what its groups hold
+        can be found out only by trying one choice after the other.
     """
     check_label_name(target)
-    compiled = re.compile(pattern, re.DOTALL)
+    if count_choices(parse_pattern(pattern))[1]:
+        raise ValueError(
+            f"the pattern {pattern!r} of label_replace has a repetition or an alternative inside a repetition, which"
+            " could take very long; write it without"
+        )
+    compiled, quick = re.compile(pattern, re.DOTALL), compile_pattern(pattern)
 
     def change(labels: Labels) -> Labels | None:
-        match = compiled.fullmatch(label_value(labels, source))
+        value = label_value(labels, source)
+        # What does not match would take longest; the quick look finds it in linear time.
+        match = compiled.fullmatch(value) if quick.fullmatch(value) else None
         return None if match is None else with_labels(labels, {target: _expand(replacement, match)})
 
     return change

@@ -22,19 +22,31 @@ _MAX_PAIRS = 4_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sides:
-    """The series of both sides in common groups: `numbers` shape (L,) and (R,), `count` groups in all."""
+    """The series of both sides in common groups: `numbers` shape (L,) and (R,), `count` groups in all.
+
+    `partners` has, for each series on the left, the only one on the right in its group, -1 for none; shape (L,). It is
+    None where a group has several on the right.
+    """
 
     left: IndexArray
     right: IndexArray
     right_groups: Groups[int]
     count: int
+    partners: IndexArray | None
 
 
 def _sides(left: Sequence[Labels], right: Sequence[Labels], key: Callable[[Labels], Labels]) -> _Sides:
     number_of: dict[Labels, int] = {}
     numbers = [number_of.setdefault(key(labels), len(number_of)) for labels in (*left, *right)]
     all_numbers = np.array(numbers, dtype=np.intp)
-    return _Sides(all_numbers[: len(left)], all_numbers[len(left) :], group(numbers[len(left) :]), len(number_of))
+    left_numbers, right_numbers = all_numbers[: len(left)], all_numbers[len(left) :]
+    right_groups = group(numbers[len(left) :])
+    partners = None
+    if right_groups.single:
+        column_of = np.full(len(number_of), -1, dtype=np.intp)
+        column_of[right_numbers] = np.arange(len(right))
+        partners = column_of[left_numbers]
+    return _Sides(left_numbers, right_numbers, right_groups, len(number_of), partners)
 
 
 class SetOperation:
@@ -51,12 +63,16 @@ class SetOperation:
     def evaluate(self, run: Run) -> VectorValue:
         """Return the series that stay, unchanged."""
         left, right = vector_of(self._left.evaluate(run)), vector_of(self._right.evaluate(run))
+        run.check_time()
         sides = self._memo.get((left.series, right.series), lambda: _sides(left.series, right.series, self._key))
         if self._operator == "or":
             present = right.mask() & ~_groups_present(left.present, sides.left, sides.count, run.steps)[:, sides.right]
             series = self._joined.get((left.series, right.series), lambda: left.series + right.series)
             return join([left, VectorValue(right.series, right.values, present, right.nameless)], series)
-        found = _groups_present(right.present, sides.right, sides.count, run.steps)[:, sides.left]
+        if sides.partners is None or right.present is None or not right.series:
+            found = _groups_present(right.present, sides.right, sides.count, run.steps)[:, sides.left]
+        else:
+            found = right.present[:, sides.partners] & (sides.partners >= 0)
         present = left.mask() & (found if self._operator == "and" else ~found)
         return VectorValue(left.series, left.values, present, left.nameless)
 
@@ -115,6 +131,7 @@ class VectorBinary:
         Raises: QueryError: the matching is ambiguous.
         """
         left, right = vector_of(self._left.evaluate(run)), vector_of(self._right.evaluate(run))
+        run.check_time()
         many, one = (right, left) if self._swapped else (left, right)
         if not many.series or not one.series:
             return empty(run.steps)

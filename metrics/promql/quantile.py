@@ -32,10 +32,12 @@ def quantile_along(values: FloatArray, counts: IntArray, fraction: Parameter) ->
 
 def check_fraction(run: Run, fraction: Parameter) -> None:
     """Warn where a fraction is outside 0 to 1."""
+    if isinstance(fraction, float) and 0 <= fraction <= 1:
+        return
     wrong = ~((np.asarray(fraction) >= 0) & (np.asarray(fraction) <= 1))
     if wrong.any():
         value = np.broadcast_to(fraction, wrong.shape)[wrong].flat[0]
-        run.warn(f"a quantile should be between 0 and 1; it is {value:g}")
+        run.warn(f"quantile value should be between 0 and 1, got {value:g}")
 
 
 def _pick(ordered: FloatArray, places: IntArray) -> FloatArray:

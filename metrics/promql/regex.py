@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from metrics.pattern import compile_pattern
+
 _CLASSES = {
     "alnum": "0-9A-Za-z",
     "alpha": "A-Za-z",
@@ -41,10 +43,7 @@ def translate(pattern: str) -> str:
         if refused.search(plain.replace("\\\\", "")):
             raise ValueError(f"{what} not supported in a regular expression")
     translated = _scope_flags(_posix_classes(plain).replace(r"\z", r"\Z"))
-    try:
-        re.compile(translated, re.DOTALL)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(str(error)) from None
+    compile_pattern(translated)
     return translated
 
 

@@ -26,7 +26,7 @@ class NewestStorage(Protocol):
 class Shared:
     """What subqueries share with the query that they belong to; times are Unix milliseconds.
 
-    `is_over` tells whether the time for the query is over; it is asked whenever samples are read or made.
+    `is_over` tells whether whoever asked has given up; it is asked together with the time.
     """
 
     storage: Storage
@@ -35,6 +35,9 @@ class Shared:
     max_samples: int
     query_start_ms: int
     query_end_ms: int
+    max_seconds: float
+    monotonic: Callable[[], float]
+    deadline: float
     is_over: Callable[[], bool] | None = None
     touched: int = 0
     warnings: dict[str, None] = field(default_factory=dict)
@@ -45,13 +48,25 @@ class Shared:
 
         Raises: QueryError: they are more than one query may touch, or (as QueryTimeoutError) its time is over.
         """
-        if self.is_over is not None and self.is_over():
-            raise QueryTimeoutError("the query took longer than it may; select fewer series or a shorter range")
         self.touched += samples
         if self.touched > self.max_samples:
             raise QueryError(
                 f"the query touches more than {self.max_samples} samples; select fewer series, a shorter range or a"
                 " larger step"
+            )
+        self.check_time()
+
+    def check_time(self) -> None:
+        """Go on only while there is time; operators ask this before each heavy part of their work.
+
+        Raises: QueryTimeoutError: the query has taken longer than one may, or than it was given.
+        """
+        if self.is_over is not None and self.is_over():
+            raise QueryTimeoutError("the query took longer than it may; select fewer series or a shorter range")
+        if self.monotonic() > self.deadline:
+            raise QueryTimeoutError(
+                f"the query takes longer than {self.max_seconds:g} s; select fewer series, a shorter range or a larger"
+                " step, or record a part of it by a rule"
             )
 
 
@@ -85,6 +100,10 @@ class Run:
             return self
         return Run(self.shared, self.times - offset_ms, self.first - offset_ms, self.last - offset_ms)
 
+    def check_time(self) -> None:
+        """Raise QueryError where the query has taken too long."""
+        self.shared.check_time()
+
     def anchor(self, at: int | Anchor) -> int:
         """Return the time in milliseconds that `@` names."""
         if at is Anchor.START:
@@ -110,12 +129,12 @@ class Run:
         return blocks
 
     def warn(self, message: str) -> None:
-        """Say once that the result may not be what was meant."""
-        self.shared.warnings[message] = None
+        """Say once that the result may not be what was meant, in Prometheus' words."""
+        self.shared.warnings[f"PromQL warning: {message}"] = None
 
     def inform(self, message: str) -> None:
-        """Say once that the expression may not be what was meant."""
-        self.shared.infos[message] = None
+        """Say once that the expression may not be what was meant, in Prometheus' words."""
+        self.shared.infos[f"PromQL info: {message}"] = None
 
 
 class Operator(Protocol):

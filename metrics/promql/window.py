@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -14,6 +15,7 @@ from metrics.label import Labels
 from metrics.promql.ast import MatrixSelector
 from metrics.promql.run import Run
 from metrics.promql.selection import Reader
+from metrics.promql.single_window import LONGEST, Single
 from metrics.promql.value import BoolArray, IndexArray, Memo, VectorValue, empty, join
 from metrics.storage import Matcher, is_missing
 
@@ -23,6 +25,10 @@ Parameter: TypeAlias = float | FloatArray
 _NOUGHT = np.zeros(1, dtype=np.intp)
 _CHUNK = 2_000_000
 """How many cells the windows of several steps may have together before they are worked off in parts (16 MB)."""
+
+_NARROW = 64
+"""Groups of up to so many series are reduced together where there is one window: copying them costs less than a pass
+over each."""
 
 
 @dataclass(slots=True, eq=False)
@@ -132,25 +138,46 @@ class Reduce:
         minimum: how many samples a window needs to have a value.
         follows_steps: the function looks at the evaluation time itself, so that windows that `@` pins to one place
             still differ.
+        single: does the same for one window of one series.
     """
 
     def __init__(
-        self, source: SampleSource, kernel: Kernel, minimum: int, *, keeps_name: bool, follows_steps: bool = False
+        self,
+        source: SampleSource,
+        kernel: Kernel,
+        minimum: int,
+        *,
+        keeps_name: bool,
+        follows_steps: bool = False,
+        single: Single | None = None,
     ) -> None:
         self._source = source
         self._kernel = kernel
         self._minimum = minimum
         self._keeps_name = keeps_name
         self._follows_steps = follows_steps
+        self._single = single
         self._joined: Memo[tuple[Labels, ...]] = Memo()
+        self._abreast: Memo[tuple[Labels, ...]] = Memo()
 
     def evaluate(self, run: Run, parameters: Sequence[Parameter] = ()) -> VectorValue:
         """Return one value per window with enough samples; `parameters` go to the kernel."""
         look, groups = self._source.samples(run)
+        if self._single is not None and len(groups) == 1 and run.steps == 1 and len(groups[0].series) == 1:
+            value = self._reduce_single(groups[0], look)
+            if value is not None:
+                nameless = groups[0].nameless if self._keeps_name else True
+                return VectorValue(groups[0].series, np.array([[value]]), None, nameless)
         repeated = look.steps != run.steps
         if repeated and (self._follows_steps or any(isinstance(p, np.ndarray) for p in parameters)):
             look, repeated = look.at(np.repeat(look.times, run.steps)), False
-        parts = [self._reduce(samples, look, run, parameters) for samples in groups]
+        parts = []
+        if look.steps == 1 and len(groups) > 1:
+            narrow = [samples for samples in groups if samples.holes is None and len(samples.series) <= _NARROW]
+            if len(narrow) > 1:
+                groups = [samples for samples in groups if samples.holes is not None or len(samples.series) > _NARROW]
+                parts.append(self._reduce_abreast(narrow, look, run, parameters))
+        parts += [self._reduce(samples, look, run, parameters) for samples in groups]
         if not parts:
             return empty(run.steps)
         sources = tuple(part.series for part in parts)
@@ -164,6 +191,17 @@ class Reduce:
             vector.present = None if vector.present is None else np.broadcast_to(vector.present, shape)
         return vector
 
+    def _reduce_single(self, samples: Samples, look: Run) -> float | None:
+        """Return the value of the only window of the only series; None where that is not so simple."""
+        count = len(samples.timestamps_ms)
+        if samples.holes is not None or not self._minimum <= count <= LONGEST:
+            return None
+        values = samples.values[:, 0].tolist()
+        if not math.isfinite(sum(values)):  # holes and markers are NaN, too
+            return None
+        assert self._single is not None
+        return self._single(values, samples.timestamps_ms.tolist(), look.first - self._source.range_ms, look.first)
+
     def _reduce(self, samples: Samples, look: Run, run: Run, parameters: Sequence[Parameter]) -> VectorValue:
         if look.steps == 1:
             return self._reduce_one(samples, look, run, parameters)
@@ -172,6 +210,7 @@ class Reduce:
         steps = run.times if len(run.times) == len(look.times) else look.times
         values, present = [], []
         for part in _chunks(samples, low, high):
+            run.check_time()
             some = [p[part] if isinstance(p, np.ndarray) else p for p in parameters]
             one = self._reduce_some(
                 samples, low[part], high[part], look.times[part, np.newaxis], steps[part, np.newaxis], some
@@ -192,6 +231,17 @@ class Reduce:
         )
         vector = self._reduce_frame(samples, frame, samples.values, samples.holes, parameters)
         return VectorValue(samples.series, vector.values, vector.present, samples.nameless)
+
+    def _reduce_abreast(
+        self, groups: Sequence[Samples], look: Run, run: Run, parameters: Sequence[Parameter]
+    ) -> VectorValue:
+        """Reduce the only window of groups of few series each, all at once."""
+        sources = tuple(samples.series for samples in groups)
+        series = self._abreast.get(sources, lambda: sum(sources, ()))
+        ends = look.times[:, np.newaxis]
+        window = _abreast(groups, len(series), ends - self._source.range_ms, ends, run.times[:1, np.newaxis])
+        vector = self._apply(window, parameters)
+        return VectorValue(series, vector.values, vector.present)
 
     def _reduce_some(
         self,
@@ -241,6 +291,34 @@ class Reduce:
             return VectorValue((), np.zeros(window.shape), np.zeros(window.shape, dtype=np.bool_))
         present = None if enough.all() else np.broadcast_to(enough, window.shape)
         return VectorValue((), self._kernel(window, *parameters), present)
+
+
+def _abreast(groups: Sequence[Samples], width: int, starts: TimeArray, ends: TimeArray, steps: TimeArray) -> Window:
+    """Return the window over the series of all groups, each with its own times."""
+    lengths = [len(samples.timestamps_ms) for samples in groups]
+    widths = [len(samples.series) for samples in groups]
+    longest = max(lengths)
+    counts = np.repeat(np.array(lengths, dtype=np.int64), widths)[np.newaxis]
+    even = min(lengths) == longest
+    if even:
+        values = np.concatenate([samples.values for samples in groups], axis=1)
+        times = np.repeat(np.stack([samples.timestamps_ms for samples in groups], axis=1), widths, axis=1)
+    else:
+        values, times = np.zeros((longest, width)), np.zeros((longest, width), dtype=np.int64)
+        column = 0
+        for samples, length, count in zip(groups, lengths, widths, strict=True):
+            values[:length, column : column + count] = samples.values
+            times[:length, column : column + count] = samples.timestamps_ms[:, np.newaxis]
+            column += count
+    holes = _holes(values, None)
+    if holes is None:
+        return Window(values[np.newaxis], times[np.newaxis], counts, even, starts, ends, steps)
+    absent = holes | (np.arange(longest)[:, np.newaxis] >= counts)
+    order = np.argsort(absent, axis=0, kind="stable")
+    counts = (~absent).sum(axis=0, keepdims=True)
+    full = bool((counts == longest).all())
+    values, times = np.take_along_axis(values, order, axis=0), np.take_along_axis(times, order, axis=0)
+    return Window(values[np.newaxis], times[np.newaxis], counts, full, starts, ends, steps)
 
 
 def _chunks(samples: Samples, low: IndexArray, high: IndexArray) -> Iterator[slice]:

@@ -118,7 +118,7 @@ def test_counts_that_fall_are_mended_and_told() -> None:
     result = histogram("histogram_quantile(0.5, h_bucket)", le0_1=4.0, le0_5=2.0, le1=8.0, inf=8.0)
 
     assert result.values.tolist() == pytest.approx([0.1])
-    assert "not monotonic" in result.infos[0]
+    assert "needed to be fixed for monotonicity" in result.infos[0]
 
 
 def test_histogram_without_its_last_bucket_has_no_quantile() -> None:

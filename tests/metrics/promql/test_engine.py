@@ -14,6 +14,7 @@ from metrics.promql.error import QueryError, QueryTimeoutError
 from metrics.promql.parse import parse
 from metrics.promql.result import Matrix, Scalar, String, Vector
 from metrics.storage import MISSING, Block, Matcher, is_missing
+from tests.fakes.clock import FakeClock
 from tests.fakes.storage import FakeStorage
 
 
@@ -296,6 +297,46 @@ def test_many_samples_are_refused() -> None:
         engine.range(parse("x"), 0, 6000, 1)
 
 
+class Sluggish(FakeClock):
+    """A clock on which a second passes whenever somebody looks."""
+
+    def monotonic(self) -> float:
+        self.looks = getattr(self, "looks", 0) + 1
+        return float(self.looks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x + x + x + x",
+        "x and x and x and x and x",
+        "abs(ceil(floor(abs(x))))",
+        "sum(sum(sum(sum(x))))",
+        "1 + (1 + (1 + (1 + x)))",
+        "sum_over_time((x > 0)[5m:1s])",
+        "label_join(label_join(label_join(label_join(x, 'a', ''), 'a', ''), 'a', ''), 'a', '')",
+    ],
+)
+def test_query_that_takes_too_long_is_ended_between_its_parts(text: str) -> None:
+    store, expression = storage(x=[1.0] * 10), parse(text)
+    patient = Engine(store, max_seconds=1000, clock=Sluggish())
+    hasty = Engine(store, max_seconds=2.5, clock=Sluggish())
+
+    patient.instant(expression, 300_000)
+    with pytest.raises(QueryError, match=r"takes longer than 2\.5 s"):
+        hasty.instant(expression, 300_000)
+
+
+def test_long_windows_of_many_steps_are_ended_between_their_parts() -> None:
+    store = FakeStorage()
+    series_of = tuple(series("x", n=str(n)) for n in range(100))
+    store.add_block(Block(series_of, np.arange(0, 3_000_000, 1000), np.ones((3000, 100))))
+    engine = Engine(store, max_seconds=8, clock=Sluggish())
+
+    with pytest.raises(QueryError, match="takes longer than 8 s"):
+        engine.range(parse("max_over_time(x[10m])"), 0, 3_000_000, 1000)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "step", "message"),
     [(0, 10, 0, "the step is 0"), (10, 0, 1, "before its start"), (0, MAX_STEPS + 1, 1, "steps")],
@@ -338,8 +379,10 @@ def test_result_carries_what_is_doubtful() -> None:
     rate = engine.instant(parse("rate(x[5m])"), 60_000)
     quantile = engine.instant(parse("quantile(2, x)"), 0)
 
-    assert rate.infos == ("rate() wants a counter, and 'x' does not end in _total, _sum, _count or _bucket",)
-    assert quantile.warnings == ("a quantile should be between 0 and 1; it is 2",)
+    assert rate.infos == (
+        'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "x"',
+    )
+    assert quantile.warnings == ("PromQL warning: quantile value should be between 0 and 1, got 2",)
 
 
 RANGES = [

@@ -61,7 +61,7 @@ def test_wrong_expression_is_explained(text: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["limitk(2, x)", "histogram_avg(x)", 'x{a="b" or c="d"}', "info(x)"])
+@pytest.mark.parametrize("text", ["first_over_time(x[5m])", "histogram_avg(x)", 'x{a="b" or c="d"}', "info(x)"])
 def test_what_is_not_supported_is_refused_by_name(text: str) -> None:
     with pytest.raises(UnsupportedError):
         parse(text)
