@@ -110,6 +110,18 @@ class Matrix:
             return parts[0] if parts else None
         return np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts])
 
+    def newest(self, start_ms: int, end_ms: int, columns: Columns) -> tuple[TimeArray, FloatArray] | None:
+        """Return the newest of the rows that window() would return."""
+        for chunk in reversed(self._chunks):
+            if int(chunk.times[0]) > end_ms:
+                continue
+            times = chunk.times[: chunk.rows]
+            row = chunk.rows - 1 if chunk.last_ms <= end_ms else int(times.searchsorted(end_ms, "right")) - 1
+            if times[row] < start_ms:
+                return None
+            return times[row : row + 1], _pick(chunk.values[row : row + 1], columns)
+        return None
+
     def trim(self, cutoff_ms: int) -> bool:
         """Drop the chunks whose rows are all older; tell whether there were any."""
         keep = next((i for i, chunk in enumerate(self._chunks) if chunk.last_ms >= cutoff_ms), len(self._chunks))

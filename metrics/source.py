@@ -16,7 +16,7 @@ from metrics.frame import NO_TIMESTAMP, Frame, Layout
 from metrics.label import Labels
 from metrics.matrix import Columns, Matrix
 from metrics.own_time import OwnTimeSeries, Reject
-from metrics.storage import Block
+from metrics.storage import Block, is_missing
 
 _NEVER = np.iinfo(np.int64).max
 _FUTURE_MS = 600_000
@@ -118,17 +118,34 @@ class Source:
 
         Columns whose series lived wholly outside of the time range are left out.
         """
-        if self._changed_ms >= start_ms or len(self._live) < len(self._labels):
-            there = (self._died[columns] >= start_ms) & (self._born[columns] <= end_ms)
-            if not there.all():
-                if isinstance(columns, slice):
-                    columns = np.arange(columns.start, columns.stop)
-                columns = columns[there]
-                series = [series[i] for i in there.nonzero()[0].tolist()]
+        columns, series = self._alive(columns, series, start_ms, end_ms)
         if not series:
             return None
         window = self._matrix.window(start_ms, end_ms, columns)
         return None if window is None else Block(series, *window)
+
+    def newest_block_of(self, columns: Columns, series: Sequence[Labels], start_ms: int, end_ms: int) -> Block | None:
+        """Return one row where every series has a sample in the newest row, else what block_of() returns."""
+        columns, series = self._alive(columns, series, start_ms, end_ms)
+        if not series:
+            return None
+        window = self._matrix.newest(start_ms, end_ms, columns)
+        if window is not None and is_missing(window[1]).any():
+            window = self._matrix.window(start_ms, end_ms, columns)
+        return None if window is None else Block(series, *window)
+
+    def _alive(
+        self, columns: Columns, series: Sequence[Labels], start_ms: int, end_ms: int
+    ) -> tuple[Columns, Sequence[Labels]]:
+        """Return the columns whose series lived at some time of the range, and their labels."""
+        if self._changed_ms < start_ms and len(self._live) == len(self._labels):
+            return columns, series
+        there = (self._died[columns] >= start_ms) & (self._born[columns] <= end_ms)
+        if there.all():
+            return columns, series
+        if isinstance(columns, slice):
+            columns = np.arange(columns.start, columns.stop)
+        return columns[there], [series[i] for i in there.nonzero()[0].tolist()]
 
     def own_time_series(self, number: int) -> OwnTimeSeries:
         """Return the series with own times that the index knows by this number."""
