@@ -73,6 +73,13 @@ class Matrix:
         """The time of the oldest row."""
         return int(self._chunks[0].times[0]) if self._chunks else None
 
+    def first_ms_from(self, start_ms: int) -> int | None:
+        """Return the time of the oldest row that is not older than `start_ms`."""
+        for chunk in self._chunks:
+            if chunk.last_ms >= start_ms:
+                return int(chunk.times[: chunk.rows][chunk.times[: chunk.rows].searchsorted(start_ms)])
+        return None
+
     def append(self, timestamp_ms: int, width: int, columns: Columns, values: FloatArray, stale: Columns) -> None:
         """Add a row: `values` in `columns`, staleness markers in `stale`, nothing elsewhere.
 
