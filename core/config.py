@@ -18,7 +18,7 @@ from core.yaml_file import Document, Path_
 class Section(BaseModel):
     """A part of a config file: unknown keys are refused, values do not change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, defer_build=True)
 
 
 SectionT = TypeVar("SectionT", bound=BaseModel)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, TypeAdapter, create_model
+from pydantic import Field, create_model
 
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
@@ -131,14 +131,9 @@ def collector_plugins() -> dict[str, CollectorPlugin]:
 def config_model() -> type[RootConfig]:
     """Return the model of a whole config file, with the sections of all installed plugins."""
     fields: dict[str, Any] = {
-        plugin.config_key: (_annotation(plugin), plugin.config_default) for plugin in collector_plugins().values()
+        plugin.config_key: (plugin.config_type, plugin.config_default) for plugin in collector_plugins().values()
     }
     return create_model("ConfigFile", __base__=RootConfig, __doc__=RootConfig.__doc__, **fields)
-
-
-def _annotation(plugin: CollectorPlugin) -> Any:
-    kind = plugin.config_type
-    return kind._type if isinstance(kind, TypeAdapter) else kind
 
 
 def load(file: Path | None) -> LoadedConfig:

@@ -32,11 +32,11 @@ class Got:
 
 @dataclass
 class Receiver:
-    """Answers are taken from `answers` in turn, 200 when there are none; `lose` hangs up after reading."""
+    """Answers are taken from `answers` in turn, 200 when there are none; a number is a status."""
 
     url: str = ""
     got: list[Got] = field(default_factory=list)
-    answers: list[web.Response | str] = field(default_factory=list)
+    answers: list[web.Response | int | str] = field(default_factory=list)
     arrived: asyncio.Queue[Got] = field(default_factory=asyncio.Queue)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -50,6 +50,8 @@ class Receiver:
             return web.Response()
         if answer == "hang":
             await asyncio.Event().wait()
+        if isinstance(answer, int):
+            return web.Response(status=answer)
         assert isinstance(answer, web.Response)
         return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.alert import (
@@ -67,6 +67,7 @@ timings = st.builds(Timing, st.sampled_from([0.0, 1.0, 7.0, 30.0]), st.sampled_f
 stories = st.lists(st.tuples(st.floats(0.01, 20.0), st.sampled_from(list(Seen)), st.floats(-1e6, 1e6)), max_size=40)
 
 
+@settings(max_examples=50)
 @given(timings, stories)
 def test_steps_of_the_wall_clock_change_nothing_but_what_is_written_down(
     timing: Timing, story: list[tuple[float, Seen, float]]
@@ -82,6 +83,7 @@ def test_steps_of_the_wall_clock_change_nothing_but_what_is_written_down(
         assert (steady is None) == (stepped is None)
 
 
+@settings(max_examples=50)
 @given(timings, stories)
 def test_it_fires_only_after_its_time_and_every_end_follows_a_beginning(
     timing: Timing, story: list[tuple[float, Seen, float]]
@@ -108,6 +110,7 @@ def test_it_fires_only_after_its_time_and_every_end_follows_a_beginning(
             assert life == before
 
 
+@settings(max_examples=50)
 @given(timings, stories)
 def test_looking_again_when_it_is_due_is_enough(timing: Timing, story: list[tuple[float, Seen, float]]) -> None:
     life: Life | None = None

@@ -15,7 +15,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from aiohttp import web
 from sqlalchemy import create_engine
 
 from core.logbook import find_faults
@@ -123,7 +122,7 @@ async def test_a_firing_alert_is_neither_forgotten_nor_told_again(tmp_path: Path
 
 async def test_an_undelivered_notification_is_delivered_after_the_restart(tmp_path: Path) -> None:
     async with receiving() as receiver:
-        receiver.answers = [web.Response(status=503)] * 100
+        receiver.answers = [503] * 100
         async with daemon(tmp_path, receiver) as first:
             first.heat(4)
             before = await receiver.next()

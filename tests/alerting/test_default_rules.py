@@ -208,7 +208,7 @@ def fetch(url: str) -> bytes:
 
 async def test_they_are_quiet_where_nothing_is_wrong(tmp_path: Path) -> None:
     async with house(tmp_path, config_of("", quiet=False)) as here:
-        for number in range(80):
+        for number in range(40):
             await here.clock.advance(15)
             frame = {**disk(50), **cpu(0.9, number * 15), MEMORY[0]: 100.0, MEMORY[1]: 50.0, "up": 1.0,
                      "node_timex_offset_seconds": 0.001, "node_time_seconds": here.clock.now(),

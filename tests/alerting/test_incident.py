@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerting.alert import Alert, Transition
@@ -69,6 +69,7 @@ def test_what_belongs_to_no_service_is_told_apart_by_its_place() -> None:
     assert subject_of({"alertname": "Backup"}) == "alert/Backup"
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=60))
 def test_an_incident_is_open_exactly_while_one_of_its_alerts_fires(story: list[tuple[bool, int]]) -> None:
     current: dict[str, Incident] = {}

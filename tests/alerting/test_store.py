@@ -50,8 +50,8 @@ def test_a_pending_alert_that_went_away_is_forgotten(connection: Connection) -> 
 
 
 def test_resolved_alerts_are_kept_in_number(connection: Connection) -> None:
-    for number in range(RESOLVED_KEPT + RESOLVED_SLACK + 1):
-        save_changes(connection, [Change(Transition.RESOLVED, ended(alert(n=str(number)), at=number), ())])
+    over = [ended(alert(n=str(number)), at=number) for number in range(RESOLVED_KEPT + RESOLVED_SLACK + 1)]
+    save_changes(connection, [Change(Transition.RESOLVED, each, ()) for each in over])
     assert connection.execute(text("SELECT count(*) FROM alert")).scalar() == RESOLVED_KEPT
     assert [each.labels["n"] for each in load_resolved(connection, 2)] == ["1100", "1099"]
     assert load_active(connection) == []

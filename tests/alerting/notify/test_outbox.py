@@ -198,7 +198,7 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart_in_order(tmp_
     clock = FakeClock()
     async with receiving() as receiver:
         text = config(receiver)
-        receiver.answers = [web.Response(status=503)] * 2
+        receiver.answers = [503] * 2
         async with house(tmp_path, config_of(text), clock=clock) as here:
             await collect(here, heat=6)
             first = await receiver.next()
