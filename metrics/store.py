@@ -21,7 +21,6 @@ from core.errors import UserError
 from core.tasks import Tasks, cancel_and_wait
 from metrics.disk.archive import Archive, Level
 from metrics.disk.entry import Entry
-from metrics.disk.history import FIELDS
 from metrics.disk.join import join
 from metrics.disk.keeper import OVERLAP_MS, Keeper, Stopped
 from metrics.disk.loss import Loss
@@ -242,6 +241,8 @@ class Store(Storage):
 
     def history(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, level: Level) -> list[History]:
         """Return long history of one resolution; the days that are not over have none yet."""
+        from metrics.disk.history import FIELDS  # noqa: PLC0415
+
         return [
             History(source, blocks[0].series, blocks[0].timestamps_ms, dict(zip(FIELDS, _values(blocks), strict=True)))
             for source, blocks in self._archive.fields(level, matchers, start_ms, end_ms, len(FIELDS))
