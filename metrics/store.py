@@ -7,9 +7,11 @@ head's oldest span becomes a segment; the write-ahead files that held it go. doc
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,7 +140,8 @@ class Store(Storage):
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._archive.load(self._now_ms())
             self._keeper.sealed_ms = self._archive.sealed_ms or self._keeper.sealed_ms
-            files = self._replay()
+            with _collecting_paused():
+                files = self._replay()
         except OSError as error:
             remedy = "see that the daemon may read and write there"
             raise UserError(f"store {self._folder}: {error.strerror}; {remedy}") from error
@@ -363,6 +366,18 @@ class Store(Storage):
 
     def _now_ms(self) -> int:
         return round(self._clock.now() * 1000)
+
+
+@contextmanager
+def _collecting_paused() -> Iterator[None]:
+    """Let many objects be made that all stay, without looking through them again and again for garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _values(blocks: Sequence[Block]) -> list[FloatArray]:
