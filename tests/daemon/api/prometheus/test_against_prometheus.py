@@ -210,7 +210,7 @@ SAME = [
     ("labels", [("match[]", '{job="shop",__name__=~"shop_.*"}')]),
     ("labels", [("match[]", "shop_temperature"), ("match[]", "nothing"), ("end", "NOW")]),
     ("labels", [("start", "10"), ("end", "20")]),
-    ("label/code/values", []),
+    ("label/code/values", [("match[]", '{job="shop"}')]),
     ("label/nothing/values", []),
     ("label/__name__/values", [("match[]", '{env="test",alertname=""}')]),
     ("label/kind/values", [("match[]", "shop_temperature"), ("start", "NOW-3"), ("end", "NOW")]),
