@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("start_up", "idle", "flip_to_webhook", "sample_to_action", "rules", "dashboard")
+NAMES = (
+    "start_up",
+    "idle",
+    "flip_to_webhook",
+    "sample_to_action",
+    "rules",
+    "dashboard",
+    "store_disk",
+    "store_start_up",
+)
 
 
 def main() -> None:

@@ -39,16 +39,15 @@ from daemon.telemetry import Telemetry
 from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
 from metrics.frame import Frame
-from metrics.head import Head
 from metrics.metadata import Metadata
 from metrics.promql.engine import Engine
+from metrics.store import Store
 
 _log = logging.getLogger(__name__)
 
 STOP_SECONDS = 9.0
 """The most that a stop may take: a service manager that waits ten seconds never has to kill us."""
 
-TRIM_SECONDS = 60.0
 LAG_SECONDS = 1.0
 
 
@@ -86,8 +85,8 @@ class Daemon:
             directory / "state.db", MIGRATIONS, clock=clock, tasks=tasks, on_trouble=self.telemetry.database_trouble
         )
         self.logbook = Logbook(self.database, clock)
-        self.store = Head(retention_seconds=loaded.root.store.retention, registry=registry)
         self.metadata = Metadata()
+        self.store = Store(directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits)
         self.engine = Engine(self.store)
         self._wiring = Wiring(
             alerting=lambda: self.alerting, actions=lambda: self.actions, clock=clock, tasks=tasks,
@@ -105,7 +104,7 @@ class Daemon:
         self.collectors = CollectorManager(clock, tasks, registry, self._on_frame, self._on_end)
         self.web = WebServer(self, loaded.root.web, base=loaded.base)
         self._lifecycle = Lifecycle(
-            [self.database, self.alerting, self.actions, self.collectors, self.web, self._watchdog()]
+            [self.database, self.store, self.alerting, self.actions, self.collectors, self.web, self._watchdog()]
         )
 
     def _watchdog(self) -> Watchdog:
@@ -127,7 +126,9 @@ class Daemon:
 
     def health(self) -> Health:
         """Return the health of the whole system, the daemon's own troubles included."""
-        return self.alerting.health(own_reasons(self.database.trouble, self.config.error, self._stalled))
+        return self.alerting.health(
+            own_reasons(self.database.trouble, self.config.error, self._stalled, self.store.trouble)
+        )
 
     def request_stop(self) -> None:
         """End `run` soon; safe to call from a signal handler, and more than once."""
@@ -197,9 +198,10 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         await self._apply(prepared)
         await self._lifecycle.start()
-        self.tasks.spawn(self._trim, name="store-trim")
         self.tasks.spawn(self._measure_lag, name="loop-lag")
         await self._record("daemon.started", "daemon", {"version": __version__, "config": self.config.file})
+        if self.store.losses:
+            await self._record("store.lost", "daemon", {"losses": [str(loss) for loss in self.store.losses]})
         self.ready = True
         self._notifier.ready(self._status_line())
         _log.info("ready: %s", self.web.url)
@@ -247,11 +249,6 @@ class Daemon:
         self.store.end_source(source, timestamp_ms)
         self.metadata.end(source)
         self.alerting.on_end(source)
-
-    async def _trim(self) -> None:
-        while True:
-            await self.clock.sleep(TRIM_SECONDS)
-            self.store.trim(int(self.clock.now() * 1000))
 
     async def _measure_lag(self) -> None:
         while True:

@@ -83,6 +83,13 @@ class Matrix:
         """The time of the newest row."""
         return self._chunks[-1].last_ms if self._chunks else None
 
+    def first_ms_from(self, start_ms: int) -> int | None:
+        """Return the time of the oldest row that is not older than `start_ms`."""
+        for chunk in self._chunks:
+            if chunk.last_ms >= start_ms:
+                return int(chunk.times[: chunk.rows][chunk.times[: chunk.rows].searchsorted(start_ms)])
+        return None
+
     def append(self, timestamp_ms: int, width: int, columns: Columns, values: FloatArray, stale: Columns) -> None:
         """Add a row: `values` in `columns`, staleness markers in `stale`, nothing elsewhere.
 
@@ -101,6 +108,21 @@ class Matrix:
         chunk.times[chunk.rows] = timestamp_ms
         chunk.rows += 1
         chunk.samples += len(values) + len(bits[stale])
+
+    def append_rows(self, times: TimeArray, width: int, columns: Columns, values: FloatArray) -> None:
+        """Add many rows without markers; `values` has shape (rows, columns)."""
+        done = 0
+        while done < len(times):
+            chunk = self._room(width)
+            count = min(len(times) - done, len(chunk.times) - chunk.rows)
+            rows = slice(chunk.rows, chunk.rows + count)
+            if values.shape[1] < chunk.width or not isinstance(columns, slice):
+                chunk.values.view(np.uint64)[rows] = MISSING_BITS
+            chunk.values[rows, columns] = values[done : done + count]
+            chunk.times[rows] = times[done : done + count]
+            chunk.rows += count
+            chunk.samples += count * values.shape[1]
+            done += count
 
     def window(self, start_ms: int, end_ms: int, columns: Columns) -> tuple[TimeArray, FloatArray] | None:
         """Return the times and values of the rows with start_ms <= time <= end_ms; None if there are none.
@@ -137,6 +159,18 @@ class Matrix:
                     break
                 found[wanted] = chunk.values[row].view(np.uint64)[columns[wanted]] != MISSING_BITS
         return found
+
+    def newest(self, start_ms: int, end_ms: int, columns: Columns) -> tuple[TimeArray, FloatArray] | None:
+        """Return the newest of the rows that window() would return."""
+        for chunk in reversed(self._chunks):
+            if int(chunk.times[0]) > end_ms:
+                continue
+            times = chunk.times[: chunk.rows]
+            row = chunk.rows - 1 if chunk.last_ms <= end_ms else int(times.searchsorted(end_ms, "right")) - 1
+            if times[row] < start_ms:
+                return None
+            return times[row : row + 1], _pick(chunk.values[row : row + 1], columns)
+        return None
 
     def trim(self, cutoff_ms: int) -> bool:
         """Drop the chunks whose rows are all older; tell whether there were any."""
