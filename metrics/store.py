@@ -207,7 +207,7 @@ class Store(Storage):
     def append(self, frame: Frame) -> None:
         """Take in a frame; it is in the write-ahead file a moment later (see wait_written)."""
         with self._lock:
-            if self.head.append(frame):
+            if self.head.take(frame):
                 self._put(frame)
 
     def end_source(self, source: str, timestamp_ms: int) -> None:
