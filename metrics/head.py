@@ -99,7 +99,11 @@ class Head(Storage):
         with self._lock:
             return sum(source.size_bytes for source in self._sources.values())
 
-    def append(self, frame: Frame) -> bool:
+    def append(self, frame: Frame) -> None:
+        """Take in a frame; see take()."""
+        self.take(frame)
+
+    def take(self, frame: Frame) -> bool:
         """Take in a frame, and tell whether it was: its place in the order of its source was right.
 
         Series of the source that are no longer there get the staleness marker. A frame that is not newer than the one

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +67,13 @@ class Store(Storage):
 
     Args:
         folder: where the files are; made when missing.
+        write: os.write, or what stands for it where a test fills the disk.
         readers: the names of those that read the write-ahead files; nothing is removed that one has not read.
     """
 
     def __init__(
         self, folder: Path, clock: Clock, tasks: Tasks, registry: CollectorRegistry | None = None, *,
-        limits: StoreLimits | None = None, readers: Sequence[str] = (),
+        limits: StoreLimits | None = None, readers: Sequence[str] = (), write: Callable[[int, bytes], int] = os.write,
     ) -> None:  # fmt: skip
         self._folder = folder
         self._clock = clock
@@ -93,6 +95,7 @@ class Store(Storage):
             on_loss=self._lost, on_unread=self._unread_lost.inc,
             current_wal=lambda: self._wal.current, holds=self._held,
         )  # fmt: skip
+        self._write = write
         self._wal = WalWriter(folder, 1)
         self._thread: WalThread | None = None
         self._running: list[asyncio.Task[None]] = []
@@ -146,7 +149,7 @@ class Store(Storage):
             remedy = "see that the daemon may read and write there"
             raise UserError(f"store {self._folder}: {error.strerror}; {remedy}") from error
         self.head.close_before(self._keeper.sealed_ms)
-        self._wal = WalWriter(self._folder, files + 1)
+        self._wal = WalWriter(self._folder, files + 1, write=self._write)
         self._thread = WalThread(self._wal, on_trouble=self._wal_trouble, on_dropped=self._not_written)
         self._thread.start()
 
@@ -204,7 +207,7 @@ class Store(Storage):
     def append(self, frame: Frame) -> None:
         """Take in a frame; it is in the write-ahead file a moment later (see wait_written)."""
         with self._lock:
-            if self.head.append(frame):
+            if self.head.take(frame):
                 self._put(frame)
 
     def end_source(self, source: str, timestamp_ms: int) -> None:
