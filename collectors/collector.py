@@ -54,6 +54,10 @@ class Collector(Protocol):
             target labels `job` and `instance`; false for what was scraped from others.
         signature: a value that is equal for two collectors exactly when replacing one by the other on a reload
             would change nothing.
+
+    A collector may have attributes more: `selection` (collectors.selection.Selection) says which of its series are
+    kept and under which labels. Shown to people are `url`, where it asks, and `discovered`, its labels before target
+    labels were made of them.
     """
 
     source: str
