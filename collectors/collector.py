@@ -55,8 +55,9 @@ class Collector(Protocol):
         signature: a value that is equal for two collectors exactly when replacing one by the other on a reload
             would change nothing.
 
-    A collector may have two attributes more, shown to people: `url`, where it asks, and `discovered`, its labels
-    before target labels were made of them.
+    A collector may have attributes more: `selection` (collectors.selection.Selection) says which of its series are
+    kept and under which labels. Shown to people are `url`, where it asks, and `discovered`, its labels before target
+    labels were made of them.
     """
 
     source: str

@@ -17,7 +17,10 @@ from typing import TypeAlias
 from prometheus_client import CollectorRegistry
 
 from collectors.collector import CollectError, Collector, Readings
+from collectors.discovery.discovery import Discovery, Offer
+from collectors.discovery.watch import DiscoveryStatus, DiscoveryWatch
 from collectors.schedule import first_due, next_due
+from collectors.selection import KEEP_ALL
 from collectors.statistics import CollectionStatistics
 from collectors.target_frame import TargetFrames
 from core.clock import Clock
@@ -128,6 +131,8 @@ class CollectorManager:
         self._order = count()
         self._scheduler: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
+        self._fixed: list[Collector] = []
+        self._watch = DiscoveryWatch(clock, tasks, registry, self._reconcile)
         self._progress = clock.monotonic()
 
     @property
@@ -144,11 +149,13 @@ class CollectorManager:
         """Begin to collect."""
         self._progress = self._clock.monotonic()
         self._reschedule(start=True)
+        self._watch.start()
 
     async def stop(self) -> None:
         """End all collections and close all collectors; takes at most 2 s."""
         scheduler, self._scheduler = self._scheduler, None
         await cancel_and_wait(scheduler)
+        await self._watch.stop()
         for source in list(self._sources.values()):
             self._end(source)
         self._sources.clear()
@@ -159,8 +166,20 @@ class CollectorManager:
                 _log.error("%s did not end within %g s", task.get_name(), _STOP_SECONDS)
                 task.cancel()
 
-    def apply(self, collectors: Sequence[Collector]) -> None:
-        """Collect from exactly these from now on; those whose signature is unchanged go on undisturbed."""
+    def apply(self, collectors: Sequence[Collector], discoveries: Sequence[Discovery] = ()) -> None:
+        """Collect from exactly these, and from what the discoveries find, from now on.
+
+        Those whose signature is unchanged go on undisturbed.
+        """
+        self._watch.apply(discoveries)
+        self._fixed = list(collectors)
+        self._reconcile()
+        # Of two collectors with one signature the older goes on; the newer is closed, once.
+        self._fixed = [self._sources[collector.source].collector for collector in collectors]
+
+    def _reconcile(self) -> None:
+        """Let the sources be those that are fixed and those that were found."""
+        collectors = [*self._fixed, *self._watch.collectors()]
         wanted = {collector.source: collector for collector in collectors}
         assert len(wanted) == len(collectors), "sources must be unique"
         for name in [name for name in self._sources if name not in wanted]:
@@ -180,8 +199,17 @@ class CollectorManager:
         self._reschedule()
 
     def targets(self) -> list[TargetStatus]:
-        """Return what is known about every source, sorted by source."""
-        return [_status(self._sources[name]) for name in sorted(self._sources)]
+        """Return what is known about every source, sorted by source, and about every way of finding more."""
+        found = [_status(self._sources[name]) for name in sorted(self._sources)]
+        return found + [_discovery_status(status) for status in self._watch.statuses()]
+
+    def discoveries(self) -> list[DiscoveryStatus]:
+        """Return what is known about every way of finding targets, by job."""
+        return self._watch.statuses()
+
+    def offers(self) -> Mapping[str, Offer]:
+        """Return, by job, the targets that were found, those that rules dropped, and those that cannot be used."""
+        return self._watch.offers()
 
     def exported_readings(self) -> list[tuple[str, Readings]]:
         """Return the latest readings of what the daemon measures itself, by source; not of sources that are down."""
@@ -197,7 +225,12 @@ class CollectorManager:
     # Sources come and go.
 
     def _add(self, collector: Collector, predecessor: asyncio.Task[None] | None) -> None:
-        frames = TargetFrames(collector.source, collector.target_labels, honor_labels=collector.honor_labels)
+        frames = TargetFrames(
+            collector.source,
+            collector.target_labels,
+            honor_labels=collector.honor_labels,
+            selection=getattr(collector, "selection", KEEP_ALL),
+        )
         source = _Source(collector, frames, predecessor)
         self._sources[collector.source] = source
         due = first_due(collector.source, self._clock.monotonic(), collector.interval_seconds)
@@ -289,10 +322,9 @@ class CollectorManager:
         source.last_collected = timestamp_ms / 1000
         try:
             readings = await self._read(source)
+            await self._succeed(source, readings, timestamp_ms)
         except CollectError as error:
             self._fail(source, str(error), error.reason, timestamp_ms)
-        else:
-            await self._succeed(source, readings, timestamp_ms)
 
     async def _read(self, source: _Source) -> Readings:
         """Read the source; an expired deadline and a bug of the plugin are failures like any other."""
@@ -320,13 +352,14 @@ class CollectorManager:
             await asyncio.to_thread(source.frames.prepare, readings)
         if source.removed:
             return
+        frame = source.frames.success(readings, timestamp_ms, duration)
         _log_success(source, readings.problem)
         source.health, source.last_error, source.failures_in_a_row = "up", readings.problem, 0
         source.last_duration_seconds = duration
         source.readings = readings
         self._statistics.succeeded(source.kind, duration)
         self._progress = self._clock.monotonic()
-        self._on_frame(source.frames.success(readings, timestamp_ms, duration))
+        self._on_frame(frame)
 
     def _fail(self, source: _Source, message: str, reason: str, timestamp_ms: int) -> None:
         if source.removed:
@@ -380,4 +413,22 @@ def _status(source: _Source) -> TargetStatus:
         # Only collectors that ask a URL, or find their targets, have these.
         url=str(getattr(collector, "url", "")),
         discovered=getattr(collector, "discovered", {}),
+    )
+
+
+def _discovery_status(status: DiscoveryStatus) -> TargetStatus:
+    """Return a way of finding targets in the list of targets, where people see at once that it fails."""
+    return TargetStatus(
+        source=f"discovery/{status.job}/{status.provider}",
+        plugin="discovery",
+        job=status.job,
+        instance=status.provider,
+        labels={},
+        health=status.health,
+        last_error=status.last_error,
+        last_collected=status.last_refresh,
+        last_duration_seconds=0.0,
+        samples=status.targets,
+        interval_seconds=status.refresh_seconds,
+        exported=False,
     )

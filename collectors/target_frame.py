@@ -5,13 +5,14 @@ Labels are worked out once per layout; the steady collection only copies values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from collectors.collector import Readings
+from collectors.collector import CollectError, Readings
+from collectors.selection import KEEP_ALL, Selection, SelectionError
 from metrics.frame import Family, FloatArray, Frame, Layout, MetricType, TimeArray
 from metrics.label import METRIC_NAME, Labels, labels_of
 
@@ -32,11 +33,19 @@ REPORT_FAMILIES: Mapping[str, Family] = {
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """A layout with target labels and report series, and how its values come from those of the readings."""
+    """A layout with target labels and report series, and how its values come from those of the readings.
+
+    Attributes:
+        stored: what each series of the readings is stored as; None where it is dropped.
+        kept: the positions of the series that are stored; None for all.
+        kept_count: how many samples were kept, those of a series that came twice among them.
+    """
 
     readings_layout: Layout
     layout: Layout
+    stored: Sequence[Labels | None]
     kept: NDArray[np.intp] | None
+    kept_count: int
     families_from: Mapping[str, Family]
     families: Mapping[str, Family]
 
@@ -51,10 +60,15 @@ class TargetFrames:
     Args:
         honor_labels: where a series has a label of the same name as a target label, whether the series' own wins
             (else it is renamed to `exported_<name>`).
+        selection: which series are kept, once they have the target's labels; asked once per layout.
     """
 
-    def __init__(self, source: str, target_labels: Mapping[str, str], *, honor_labels: bool) -> None:
+    def __init__(
+        self, source: str, target_labels: Mapping[str, str], *, honor_labels: bool, selection: Selection = KEEP_ALL
+    ) -> None:
         self._source = source
+        self._selection = selection
+        self._refused: tuple[Layout, str] | None = None
         self._target = labels_of(target_labels)
         self._honor_labels = honor_labels
         self._report = tuple(labels_of(((METRIC_NAME, name), *self._target)) for name in REPORT_FAMILIES)
@@ -64,20 +78,28 @@ class TargetFrames:
 
     def knows(self, readings: Readings) -> bool:
         """Tell whether `success` will be quick, because the layout is that of the last frame."""
+        if self._refused is not None and self._refused[0] is readings.layout:
+            return True
         return self._merged is not None and self._merged.readings_layout is readings.layout
 
     def prepare(self, readings: Readings) -> None:
-        """Work out labels for a new layout; may run in a thread (1 to 3 µs a series)."""
+        """Work out labels for a new layout; may run in a thread (1 to 3 µs a series, relabelling comes on top).
+
+        Raises: CollectError: the selection refuses it.
+        """
         self._merge(readings)
 
     def success(self, readings: Readings, timestamp_ms: int, duration_seconds: float) -> Frame:
-        """Return the frame of a collection that succeeded."""
+        """Return the frame of a collection that succeeded.
+
+        Raises: CollectError: the selection refuses it.
+        """
         merged = self._merge(readings)
         added = self._count_added(merged)
         count = merged.sample_count
         values: FloatArray = np.empty(len(merged.layout), dtype=np.float64)
         values[:count] = _take(readings.values, merged.kept)
-        values[count:] = (1.0, duration_seconds, len(readings.layout), count, added)
+        values[count:] = (1.0, duration_seconds, len(readings.layout), merged.kept_count, added)
         times: TimeArray | None = None
         if readings.timestamps_ms is not None:
             times = np.full(len(merged.layout), timestamp_ms, dtype=np.int64)
@@ -103,25 +125,52 @@ class TargetFrames:
             merged = self._new_layout(readings, merged)
         elif merged.families_from is not readings.families:
             families = {**readings.families, **REPORT_FAMILIES}
-            merged = _Merged(merged.readings_layout, merged.layout, merged.kept, readings.families, families)
+            merged = replace(merged, families_from=readings.families, families=families)
         self._merged = merged
         return merged
 
     def _new_layout(self, readings: Readings, before: _Merged | None) -> _Merged:
         """Merge labels anew, taking what the layout before already had."""
-        known: dict[Labels, Labels] = {}
-        if before is not None and before.kept is None:
-            known = dict(zip(before.readings_layout.series, before.layout.series, strict=False))
+        if self._refused is not None and self._refused[0] is readings.layout:
+            raise CollectError(self._refused[1], reason="limit")
+        try:
+            stored = self._stored(readings.layout, before)
+        except SelectionError as error:
+            self._refused = readings.layout, str(error)
+            raise CollectError(str(error), reason="limit") from error
         # The report's series come first here, so that a target cannot replace them by its own `up`.
         positions: dict[Labels, int] = dict.fromkeys(self._report, -1)
-        for position, series in enumerate(readings.layout.series):
-            positions.setdefault(known.get(series) or self._with_target(series), position)
+        for position, series in enumerate(stored):
+            if series is not None:
+                positions.setdefault(series, position)
         series_list = list(positions)[len(self._report) :]
         kept: NDArray[np.intp] | None = None
         if len(series_list) != len(readings.layout):
             kept = np.array(list(positions.values())[len(self._report) :], dtype=np.intp)
         layout = Layout((*series_list, *self._report))
-        return _Merged(readings.layout, layout, kept, readings.families, {**readings.families, **REPORT_FAMILIES})
+        kept_count = len(stored) - stored.count(None)
+        families = {**readings.families, **REPORT_FAMILIES}
+        return _Merged(readings.layout, layout, stored, kept, kept_count, readings.families, families)
+
+    def _stored(self, layout: Layout, before: _Merged | None) -> list[Labels | None]:
+        """Return what each series is stored as.
+
+        Raises: SelectionError: the selection refuses one of them, or their number.
+        """
+        known: dict[Labels, Labels | None] = {}
+        if before is not None:
+            known = dict(zip(before.readings_layout.series, before.stored, strict=True))
+        choose = self._selection.choose if self._selection.looks_at_series else None
+        stored: list[Labels | None] = []
+        for series in layout.series:
+            if series in known:
+                stored.append(known[series])
+            elif choose is None:
+                stored.append(self._with_target(series))
+            else:
+                stored.append(choose(self._with_target(series)))
+        self._selection.check_count(len(stored) - stored.count(None))
+        return stored
 
     def _with_target(self, series: Labels) -> Labels:
         names = {name for name, _ in series}

@@ -169,7 +169,7 @@ class Daemon:
         root, base = prepared.loaded.root, prepared.loaded.base
         await self.alerting.apply(root, base=base, document=prepared.loaded.document)
         await self.actions.apply(root)
-        self.collectors.apply([*prepared.collectors, *self.actions.collectors()])
+        self.collectors.apply([*prepared.collectors, *self.actions.collectors()], prepared.discoveries)
         await asyncio.to_thread(self.web.read_token)
         self._loaded = prepared.loaded
         self.config = config_status(prepared.loaded, self.clock.now())

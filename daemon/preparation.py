@@ -12,6 +12,7 @@ from actions.action import check_parameters
 from alerting.load import load_rules
 from collectors.collector import Collector
 from collectors.context import CollectorContext
+from collectors.discovery.discovery import DiscoveringPlugin, Discovery
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, StoreConfig, load
@@ -27,11 +28,13 @@ class Prepared:
 
     loaded: LoadedConfig
     collectors: tuple[Collector, ...]
+    discoveries: tuple[Discovery, ...] = ()
 
     @property
     def settle_seconds(self) -> float:
         """How long after a start until every source was read once: the longest interval with its timeout."""
-        return max((source.interval_seconds + source.timeout_seconds for source in self.collectors), default=30.0)
+        sources: list[Collector | Discovery] = [*self.collectors, *self.discoveries]
+        return max((source.interval_seconds + source.timeout_seconds for source in sources), default=30.0)
 
 
 def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, hostname: str) -> Prepared:
@@ -50,9 +53,12 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
     )
     problems: list[Problem] = []
     collectors: list[Collector] = []
+    discoveries: list[Discovery] = []
     for plugin in loaded.plugins.values():
         try:
             collectors += plugin.build(loaded.section(plugin), context)
+            if isinstance(plugin, DiscoveringPlugin):
+                discoveries += plugin.discover(loaded.section(plugin), context)
         except UserError as error:
             problems += _problems(loaded, (plugin.config_key,), error)
     try:
@@ -72,7 +78,7 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
             problems += _problems(loaded, ("web", "token_file"), error)
     if problems:
         raise ConfigError(problems)
-    return Prepared(loaded, tuple(collectors))
+    return Prepared(loaded, tuple(collectors), tuple(discoveries))
 
 
 def _problems(loaded: LoadedConfig, path: tuple[str | int, ...], error: UserError) -> Iterable[Problem]:

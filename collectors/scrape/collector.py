@@ -7,68 +7,76 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from yarl import URL
-
 from collectors.collector import CollectError, Readings
 from collectors.http.body import read_body
 from collectors.http.credentials import Credentials
 from collectors.http.reason import RequestError, explain
 from collectors.http.session import SharedSession
 from collectors.scrape.config import ScrapeConfig
+from collectors.scrape.target import Target
+from collectors.selection import Selection
 from metrics.exposition import ExpositionError, Limits, Parsed, parse
 
 _ACCEPT = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
+"""What Prometheus sends, without the format that we do not read."""
+
 # A body of this size takes some 10 ms when its layout is new.
 _THREAD_FROM_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ScrapeClient:
-    """What the targets of a job share."""
+    """What the targets of a job share.
+
+    Attributes:
+        selection: which of their series are kept.
+    """
 
     config: ScrapeConfig
+    selection: Selection
     session: SharedSession
     credentials: Credentials
     tls: ssl.SSLContext | bool
 
 
 class ScrapeCollector:
-    """Reads the metrics of one target; not exported, because they are the target's own."""
+    """Reads the metrics of one target; not exported, because they are the target's own.
+
+    Args:
+        refusal: why it may not be asked; empty where it may.
+    """
 
     exported = False
 
     def __init__(
-        self,
-        source: str,
-        url: URL,
-        client: ScrapeClient,
-        *,
-        interval_seconds: float,
-        timeout_seconds: float,
-        target_labels: Mapping[str, str],
-        signature: object,
+        self, source: str, target: Target, client: ScrapeClient, *, signature: object, refusal: str = ""
     ) -> None:
         self.source = source
-        self.interval_seconds = interval_seconds
-        self.timeout_seconds = timeout_seconds
-        self.target_labels = target_labels
+        self.interval_seconds = target.interval_seconds
+        self.timeout_seconds = target.timeout_seconds
+        self.target_labels: Mapping[str, str] = target.labels
         self.honor_labels = client.config.honor_labels
+        self.selection = client.selection
         self.signature = signature
-        self.url = url
+        self.url = target.url
+        self.discovered = target.discovered
+        self._refusal = refusal or target.fault
         self._client = client
         self._headers = {
             "Accept": _ACCEPT,
             "Accept-Encoding": "gzip" if client.config.enable_compression else "identity",
-            "X-Prometheus-Scrape-Timeout-Seconds": f"{timeout_seconds:g}",
+            "X-Prometheus-Scrape-Timeout-Seconds": f"{target.timeout_seconds:g}",
         }
-        self._limits = _limits(client.config)
+        self._limits = _limits(client)
         self._parsed: Parsed | None = None
 
     async def collect(self) -> Readings:
         """Ask the target and read its answer."""
+        if self._refusal:
+            raise CollectError(self._refusal, reason="target")
         body, content_type = await self._fetch()
         parsed = await self._parse(body, content_type)
         times = parsed.timestamps_ms if self._client.config.honor_timestamps else None
@@ -79,6 +87,7 @@ class ScrapeCollector:
         await self._client.session.release(self)
 
     async def _fetch(self) -> tuple[bytes, str]:
+        assert self.url is not None  # a target without an address has a refusal
         config = self._client.config
         headers = self._headers | await self._client.credentials.header()
         try:
@@ -108,10 +117,6 @@ class ScrapeCollector:
         return parsed
 
 
-def _limits(config: ScrapeConfig) -> Limits:
-    return Limits(
-        samples=config.sample_limit,
-        labels=config.label_limit,
-        label_name_length=config.label_name_length_limit,
-        label_value_length=config.label_value_length_limit,
-    )
+def _limits(client: ScrapeClient) -> Limits:
+    """Return the limits that count before relabelling: a body that is too large anyway need not be read whole."""
+    return Limits(samples=0 if client.selection.rules else client.selection.samples)

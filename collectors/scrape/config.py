@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from collectors.discovery.config import DnsSdConfig, FileSdConfig, HttpSdConfig
 from collectors.http.config import HttpClientConfig
-from collectors.labels import ConfigLabels
+from collectors.labels import TargetLabels
+from collectors.relabel_config import RelabelConfig
 from collectors.size import ByteSize
 from collectors.text import Text
 from collectors.unsupported import Unsupported
@@ -21,30 +23,26 @@ DEFAULT_BODY_LIMIT = 64 * 1024 * 1024
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^\s:/?#@\[\]]+)(?::(\d{1,5}))?")
 
 
-def _target(text: str) -> str:
+def check_address(text: str) -> None:
+    """Check an address that no rule will rewrite.
+
+    Raises: ValueError: it is none.
+    """
     match = _ADDRESS.fullmatch(text)
     if match is None or not 0 < int(match[2] or 80) < 65536:
         raise ValueError(f"{text!r} is no target; write host:port, such as 127.0.0.1:9100")
-    return text
-
-
-Target = Annotated[str, AfterValidator(_target)]
 
 
 class StaticConfig(Section):
     """Targets that are named one by one."""
 
-    targets: list[Target] = Field([], description="Addresses.", examples=[["127.0.0.1:9100"]])
-    labels: ConfigLabels = Field({}, description="Labels for all their series.", examples=[{"service": "shop"}])
+    targets: list[Text] = Field([], description="Addresses.", examples=[["127.0.0.1:9100"]])
+    labels: TargetLabels = Field({}, description="Labels for all their series.", examples=[{"service": "shop"}])
 
 
 class UnsupportedScrapeKeys(Section):
     """Keys of Prometheus that are refused by name."""
 
-    relabel_configs: Unsupported = Field(None, description="Not supported yet.")
-    metric_relabel_configs: Unsupported = Field(None, description="Not supported yet.")
-    target_limit: Unsupported = Field(None, description="Not supported yet.")
-    keep_dropped_targets: Unsupported = Field(None, description="Not supported yet.")
     scrape_classic_histograms: Unsupported = Field(None, description="Not supported yet.")
     native_histogram_bucket_limit: Unsupported = Field(None, description="Not supported yet.")
     scrape_protocols: Unsupported = Field(None, description="Not supported yet.")
@@ -52,9 +50,6 @@ class UnsupportedScrapeKeys(Section):
     track_timestamps_staleness: Unsupported = Field(None, description="Not supported yet.")
     metric_name_validation_scheme: Unsupported = Field(None, description="Not supported yet.")
     http_headers: Unsupported = Field(None, description="Not supported yet.")
-    file_sd_configs: Unsupported = Field(None, description="Not supported yet.")
-    http_sd_configs: Unsupported = Field(None, description="Not supported yet.")
-    dns_sd_configs: Unsupported = Field(None, description="Not supported yet.")
     docker_sd_configs: Unsupported = Field(None, description="Not supported yet.")
     dockerswarm_sd_configs: Unsupported = Field(None, description="Not supported yet.")
     kubernetes_sd_configs: Unsupported = Field(None, description="Not supported yet.")
@@ -105,12 +100,44 @@ class ScrapeConfig(HttpClientConfig, UnsupportedScrapeKeys):
     static_configs: list[StaticConfig] = Field(
         [], description="The targets.", examples=[[{"targets": ["127.0.0.1:9100"]}]]
     )
+    file_sd_configs: list[FileSdConfig] = Field(
+        [], description="Targets in files.", examples=[[{"files": ["targets/*.yml"]}]]
+    )
+    http_sd_configs: list[HttpSdConfig] = Field(
+        [], description="Targets that a server tells.", examples=[[{"url": "http://inventory.internal/targets"}]]
+    )
+    dns_sd_configs: list[DnsSdConfig] = Field(
+        [], description="Targets that a name server knows.", examples=[[{"names": ["_metrics._tcp.shop.internal"]}]]
+    )
+    relabel_configs: list[RelabelConfig] = Field(
+        [],
+        description="Rules that rewrite or drop targets before they are asked.",
+        examples=[[{"source_labels": ["__address__"], "target_label": "instance"}]],
+    )
+    metric_relabel_configs: list[RelabelConfig] = Field(
+        [],
+        description="Rules that rewrite or drop series before they are stored.",
+        examples=[[{"source_labels": ["__name__"], "regex": "go_.*", "action": "drop"}]],
+    )
+    target_limit: int = Field(
+        0, ge=0, description="With more targets than this none is asked; 0 is no limit.", examples=[0]
+    )
+    keep_dropped_targets: int = Field(
+        0, ge=0, description="How many dropped targets are kept for people to see; 0 is all.", examples=[100]
+    )
     enable_compression: bool = Field(True, description="Whether to ask for gzip.", examples=[True])
     body_size_limit: ByteSize = Field(
         DEFAULT_BODY_LIMIT, ge=0, description="The most that an answer may hold; 0 is no limit.", examples=["64MB"]
     )
-    sample_limit: int = Field(0, ge=0, description="The most samples an answer may hold; 0 is no limit.", examples=[0])
-    label_limit: int = Field(0, ge=0, description="The most labels a series may have; 0 is no limit.", examples=[30])
+    sample_limit: int = Field(
+        0,
+        ge=0,
+        description="The most samples that may be left after metric_relabel_configs; 0 is no limit.",
+        examples=[0],
+    )
+    label_limit: int = Field(
+        0, ge=0, description="The most labels a series may be stored with; 0 is no limit.", examples=[30]
+    )
     label_name_length_limit: int = Field(
         0, ge=0, description="The longest label name, in bytes; 0 is no limit.", examples=[200]
     )

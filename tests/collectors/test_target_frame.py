@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectors.collector import Readings
+from collectors.collector import CollectError, Readings
+from collectors.relabel import Rule
+from collectors.selection import Selection
 from collectors.target_frame import REPORT_FAMILIES, TargetFrames
 from metrics.frame import Family, FloatArray, Layout, MetricType
 from metrics.label import Labels, format_labels, labels_of
@@ -94,7 +96,7 @@ def test_a_target_cannot_replace_the_report_by_an_up_of_its_own() -> None:
     assert frame['up{job="shop"}'] == 1.0
     assert frame['x{job="shop"}'] == 5.0
     assert frame['scrape_samples_scraped{job="shop"}'] == 2.0
-    assert frame['scrape_samples_post_metric_relabeling{job="shop"}'] == 1.0
+    assert frame['scrape_samples_post_metric_relabeling{job="shop"}'] == 2.0
 
 
 def test_times_that_samples_brought_stay_with_them() -> None:
@@ -122,3 +124,75 @@ def test_no_series_comes_twice_and_labels_are_sorted_whatever_the_target_gives(
         assert all(labels == tuple(sorted(labels)) for labels in frame.layout.series)
         fresh = TargetFrames("s", TARGET, honor_labels=honor_labels).success(readings_of(*series), 1000, 0.5)
         assert fresh.layout.series == frame.layout.series
+
+
+def selecting(*rules: Rule, **limits: int) -> TargetFrames:
+    return TargetFrames("scrape/shop", TARGET, honor_labels=False, selection=Selection(tuple(rules), **limits))
+
+
+def test_series_are_relabelled_with_the_labels_of_the_target_and_counted_before_and_after() -> None:
+    frames = selecting(
+        Rule("drop", ("__name__", "job"), regex="y;shop"),
+        Rule(source_labels=("__name__",), regex="x", target_label="__name__", replacement="z"),
+        Rule("labeldrop", regex="instance"),
+    )
+    x, y = (labels_of({"__name__": name}) for name in "xy")
+    frame = by_series(frames.success(readings_of(x, y, values=[1.0, 2.0]), 1000, 0.5))
+    assert frame['z{job="shop"}'] == 1.0
+    assert not any(name.startswith("y") for name in frame)
+    assert frame['scrape_samples_scraped{instance="127.0.0.1:9000",job="shop"}'] == 2.0
+    assert frame['scrape_samples_post_metric_relabeling{instance="127.0.0.1:9000",job="shop"}'] == 1.0
+    assert frame['scrape_series_added{instance="127.0.0.1:9000",job="shop"}'] == 1.0
+
+
+def test_series_that_become_one_are_counted_both_and_the_first_one_stays() -> None:
+    frames = selecting(Rule("labeldrop", regex="a"))
+    one, two = (labels_of({"__name__": "x", "a": value}) for value in "12")
+    frame = by_series(frames.success(readings_of(one, two, values=[1.0, 2.0]), 1000, 0.5))
+    assert frame['x{instance="127.0.0.1:9000",job="shop"}'] == 1.0
+    assert frame['scrape_samples_post_metric_relabeling{instance="127.0.0.1:9000",job="shop"}'] == 2.0
+
+
+def test_a_layout_that_stays_is_relabelled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Labels] = []
+
+    def choose(_self: Selection, series: Labels) -> Labels:
+        calls.append(series)
+        return series
+
+    monkeypatch.setattr(Selection, "choose", choose)
+    frames = selecting(Rule("labeldrop", regex="a"))
+    x, y = (labels_of({"__name__": name}) for name in "xy")
+    readings = readings_of(x)
+    first = frames.success(readings, 1000, 0.5)
+    assert frames.success(readings, 2000, 0.5).layout is first.layout
+    frames.success(readings_of(x, y), 3000, 0.5)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "limits", "message"),
+    [
+        ((), {"samples": 1}, "there are 2 samples, more than the limit of 1"),
+        ((), {"labels": 2}, "'x' has 3 labels, more than the limit of 2"),
+        ((), {"label_name_length": 7}, "label name '__name__' is longer than the limit of 7 bytes"),
+        ((), {"label_value_length": 5}, "label 'instance' of 'x' is longer than the limit of 5 bytes"),
+        ((Rule("labelkeep", regex="job"),), {}, "has no name after metric_relabel_configs"),
+    ],
+)
+def test_what_breaks_a_limit_after_relabelling_is_refused_every_time(
+    rules: tuple[Rule, ...], limits: dict[str, int], message: str
+) -> None:
+    frames = selecting(*rules, **limits)
+    readings = readings_of(labels_of({"__name__": "x"}), labels_of({"__name__": "y"}))
+    for _ in range(2):
+        with pytest.raises(CollectError, match=message) as caught:
+            frames.success(readings, 1000, 0.5)
+        assert caught.value.reason == "limit"
+        assert frames.knows(readings)
+
+
+def test_samples_that_rules_drop_do_not_count_for_the_limit() -> None:
+    frames = selecting(Rule("drop", ("__name__",), regex="y"), samples=1)
+    readings = readings_of(labels_of({"__name__": "x"}), labels_of({"__name__": "y"}))
+    assert len(frames.success(readings, 1000, 0.5).layout) == 1 + len(REPORT_FAMILIES)

@@ -29,24 +29,19 @@ def test_every_mistake_is_told_with_its_place_and_remedy() -> None:
 scrape_configs:
 - job_name: shop
   scrape_interval: 15
-  relabel_configs: [{action: drop}]
+  relabel_configs: [{action: hashmod}]
   kubernetes_sd_configs: []
   metrics_pth: /m
   static_configs:
   - targets: ['http://x:1/metrics', 'x:70000']
-    labels: {'a-b': x, __address__: y}
+    labels: {'a-b': x, __scheme__: y}
 """
     assert mistakes_of(text) == [
         "test.yml:3:20: scrape_configs.0.scrape_interval: 15 has no unit; write a duration such as 30s, 5m or 1h30m",
-        "test.yml:4:20: scrape_configs.0.relabel_configs: is not supported yet; remove it, or keep a Prometheus in "
-        "front for this job",
+        "test.yml:4:21: scrape_configs.0.relabel_configs.0: action hashmod needs a modulus; give the number of shards",
         "test.yml:5:26: scrape_configs.0.kubernetes_sd_configs: is not supported yet; remove it, or keep a Prometheus "
         "in front for this job",
         "test.yml:6:3: scrape_configs.0.metrics_pth: unknown key; did you mean 'metrics_path'?",
-        "test.yml:8:15: scrape_configs.0.static_configs.0.targets.0: 'http://x:1/metrics' is no target; write "
-        "host:port, such as 127.0.0.1:9100",
-        "test.yml:8:37: scrape_configs.0.static_configs.0.targets.1: 'x:70000' is no target; write host:port, such as "
-        "127.0.0.1:9100",
         "test.yml:9:13: scrape_configs.0.static_configs.0.labels: 'a-b' is no label name; use letters, digits and _, "
         "and no digit first",
     ]
@@ -112,16 +107,37 @@ def test_secrets_do_not_show_when_a_config_is_printed() -> None:
         ("basic_auth: {password_file: gone}", "scrape_configs.0.basic_auth.password_file", "cannot read 'gone'"),
         ("tls_config: {ca_file: gone}", "scrape_configs.0.tls_config.ca_file", "cannot use gone: No such file"),
         ("scrape_timeout: 20s", "scrape_configs.0.scrape_timeout", "20 s is longer than the interval of 15 s"),
+        (
+            "static_configs: [{targets: [x], labels: {__scrape_interval__: 0s}}]",
+            "scrape_configs.0.static_configs",
+            "'x': scrape interval cannot be 0",
+        ),
+        (
+            "static_configs: [{targets: ['http://x:1/metrics']}]",
+            "scrape_configs.0.static_configs.0.targets.0",
+            "'http://x:1/metrics' is no target; write host:port",
+        ),
+        (
+            "static_configs: [{targets: [x, 'x:70000']}]",
+            "scrape_configs.0.static_configs.0.targets.1",
+            "'x:70000' is no target",
+        ),
+        (
+            "http_sd_configs: [{url: 'http://x/', bearer_token_file: gone}]",
+            "scrape_configs.0.http_sd_configs.0.bearer_token_file",
+            "cannot read 'gone'",
+        ),
     ],
 )
 def test_mistakes_that_show_only_in_context_are_told_with_their_path(
     context: CollectorContext, options: str, path: str, message: str
 ) -> None:
     plugin: CollectorPlugin = ScrapePlugin()
-    text = f"[{{job_name: x, static_configs: [{{targets: [a]}}], {options}}}]"
+    text = f"[{{job_name: x, {options}}}]"
     config = validated(plugin, parse_yaml(text, "test.yml").data)
     with pytest.raises(ConfigError) as caught:
         plugin.build(config, context)
+        ScrapePlugin().discover(config, context)
     [problem] = caught.value.problems
     assert problem.path == path
     assert problem.message.startswith(message)

@@ -1,0 +1,1 @@
+"""Finding targets that come and go: files, HTTP, DNS."""
