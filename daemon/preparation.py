@@ -61,7 +61,7 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
         except UserError as error:
             problems += _problems(loaded, (plugin.config_key,), error)
     try:
-        load_rules(loaded.root, loaded.base, loaded.document)
+        load_rules(loaded.root, loaded.base, loaded.document, loaded.group_defaults)
     except UserError as error:
         problems += _problems(loaded, (), error)
     for index, policy in enumerate(loaded.root.policies):
@@ -107,10 +107,31 @@ def refuse_what_needs_a_restart(running: LoadedConfig, new: LoadedConfig) -> Non
         raise ConfigError(problems)
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of a config file found.
+
+    Attributes:
+        problems: mistakes; the file cannot be used while there are any.
+        notes: keys that have no effect; the file can be used.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+
 def check(file: Path) -> list[Problem]:
     """Return every mistake that can be found in a config file without running it."""
+    return list(judge(file).problems)
+
+
+def judge(file: Path) -> Verdict:
+    """Find every mistake that can be found in a config file without running it."""
+    notes: tuple[Problem, ...] = ()
     try:
-        prepare(load(file), clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
+        loaded = load(file)
+        notes = loaded.notes
+        prepare(loaded, clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
     except ConfigError as error:
-        return list(error.problems)
-    return []
+        return Verdict(error.problems, notes)
+    return Verdict((), notes)
