@@ -27,11 +27,15 @@ run: $(VENV)/.run ## Watch this machine: page and metrics at http://127.0.0.1:87
 components: ## Install the real programs that end-to-end tests start (Debian packages)
 	@bash tests/install_components.sh
 
+QUICK := not slow and not component
+
+# Quick tests share nothing and run side by side; those with real programs get the machine for themselves.
 test: $(VENV)/.dev components ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto -m '$(QUICK)'
+	$(BIN)/python -m pytest -m 'not ($(QUICK))'
 
 unit: $(VENV)/.dev ## Run the quick tests only
-	$(BIN)/python -m pytest -m 'not slow and not component'
+	$(BIN)/python -m pytest -n auto -m '$(QUICK)'
 
 lint: $(VENV)/.dev ## Check style and import contracts
 	$(BIN)/ruff check .

@@ -204,11 +204,10 @@ class Daemon:
         self.tasks.spawn(self._trim, name="store-trim")
         self.tasks.spawn(self._measure_lag, name="loop-lag")
         await self._record("daemon.started", "daemon", {"version": __version__, "config": self.config.file})
-        gc.freeze()  # what start-up made stays for ever; collections need not look at it again
-        gc.enable()
         self.ready = True
         self._notifier.ready(self._status_line())
         _log.info("ready: %s", self.web.url)
+        _settle_memory()
 
     async def _stop(self) -> None:
         self.ready = False
@@ -274,6 +273,13 @@ class Daemon:
     def _task_was_vital(self, name: str, error: BaseException) -> None:
         self._failure = f"task {name}, which nothing works without, crashed: {error!r}"
         self.request_stop()
+
+
+def _settle_memory() -> None:
+    """Drop what only the start needed; what is left stays for ever, and collections need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def run(config: Path | None) -> int:
