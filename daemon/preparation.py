@@ -13,6 +13,7 @@ from alerting.load import load_rules
 from collectors.collector import Collector
 from collectors.context import CollectorContext
 from collectors.discovery.discovery import DiscoveringPlugin, Discovery
+from collectors.discovery.file_sd import FileProvider
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, load
@@ -131,7 +132,24 @@ def judge(file: Path) -> Verdict:
     try:
         loaded = load(file)
         notes = loaded.notes
-        prepare(loaded, clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
+        prepared = prepare(loaded, clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
     except ConfigError as error:
         return Verdict(error.problems, notes)
-    return Verdict((), notes)
+    mistakes, missing = _target_files(prepared)
+    return Verdict(tuple(mistakes), (*notes, *missing))
+
+
+def _target_files(prepared: Prepared) -> tuple[list[Problem], list[Problem]]:
+    """Return mistakes in files of targets, and the files that are not there (yet); a running daemon bears both."""
+    mistakes: list[Problem] = []
+    missing: list[Problem] = []
+    document = prepared.loaded.document
+    jobs = [job.get("job_name") for job in document.data.get("scrape_configs") or []]
+    for discovery in prepared.discoveries:
+        for provider in discovery.providers:
+            if isinstance(provider, FileProvider):
+                provider.look()
+                path = ("scrape_configs", jobs.index(discovery.job), "file_sd_configs")
+                mistakes += [document.problem(path, message) for message in provider.mistakes]
+                missing += [document.problem(path, message) for message in provider.missing]
+    return mistakes, missing

@@ -159,6 +159,7 @@ BAD_FILES = {
     "globals: {}": "did you mean 'global'",
     "scrape_configs: [{job_name: a}, {job_name: a}]": "two jobs are called 'a'",
     "scrape_configs: [{static_configs: []}]": "is required",
+    "scrape_configs: [{job_name: x, file_sd_configs: [{files: [bad.yml]}]}]": "must be a list of groups",
     "rule_files: [bad.yml]": "is never closed",
 }
 
@@ -204,6 +205,12 @@ def test_what_has_no_effect_is_named_with_its_line(folder: Path) -> None:
         (7, "tracing", "is not used"),
     ]
     assert "'receivers'" in notes[1].message
+
+
+def test_a_file_of_targets_that_is_not_there_yet_is_named(folder: Path) -> None:
+    verdict = judge(written(folder, "scrape_configs: [{job_name: x, file_sd_configs: [{files: [later.yml]}]}]"))
+    assert verdict.problems == ()
+    assert [note.message for note in verdict.notes] == [f"{folder}/later.yml: there is no such file"]
 
 
 def test_what_would_be_lost_is_refused_with_its_line(folder: Path) -> None:
