@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from alerting.measurement import Measurement
 from alerting.notify.message import Message, Notifier
 from alerting.notify.outbox import Delivery, Outbox, Rejection, Settlement, load_rejected, load_undelivered
 from alerting.notify.webhook import Webhook
-from alerting.rule import AlertingRule
+from alerting.rule import NO_DEFAULTS, AlertingRule, GroupDefaults
 from alerting.rule_state import AlertingState, Change, RuleState
 from alerting.store import forget_old, load_active, load_resolved
 from core.backoff import backoff_seconds
@@ -171,18 +171,26 @@ class Alerting:
         self._evaluation = self._writing = None
 
     async def apply(
-        self, config: AlertingConfig, *, base: Path | None = None, document: Document | None = None
+        self,
+        config: AlertingConfig,
+        *,
+        base: Path | None = None,
+        document: Document | None = None,
+        defaults: GroupDefaults = NO_DEFAULTS,
+        external_labels: Mapping[str, str] | None = None,
     ) -> None:
         """Follow a config: its rules, receivers and route.
 
         Args:
             base: the folder that relative paths start from; that of the document's file unless told.
             document: the config file, for the places of its mistakes.
+            defaults: for groups of rules that do not say them themselves.
+            external_labels: put on alerts where others are told of them, unless an alert has its own.
         Raises: ConfigError: every mistake in rule files and secret files; nothing is changed then.
         """
         folder = base if base is not None else Path(document.file).parent if document is not None else Path()
-        groups = await asyncio.to_thread(load_rules, config, folder, document)
-        self._notifier.configure(config)
+        groups = await asyncio.to_thread(load_rules, config, folder, document, defaults)
+        self._notifier.configure(config, external_labels or {})
         self._outbox.configure(
             {
                 (receiver.name, f"webhook/{index}"): Webhook(webhook, folder, self._clock)

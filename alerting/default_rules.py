@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from pydantic import Field
 
-from alerting.rule import Group
+from alerting.rule import NO_DEFAULTS, Group, GroupDefaults
 from alerting.rule_file import GroupSection, groups_of
 from alerting.threshold import ThresholdSection, threshold_group
 from core.config import Section, validate
@@ -44,10 +44,15 @@ def default_rule_names() -> set[str]:
     return {rule.name for group in default_groups() for rule in group.rules}
 
 
-def enabled_default_groups(disabled: list[str]) -> list[Group]:
+def enabled_default_groups(disabled: list[str], defaults: GroupDefaults = NO_DEFAULTS) -> list[Group]:
     """Return the built-in rules without some, by name."""
     unwanted = set(disabled)
     return [
-        replace(group, rules=tuple(rule for rule in group.rules if rule.name not in unwanted))
+        replace(
+            group,
+            rules=tuple(rule for rule in group.rules if rule.name not in unwanted),
+            interval_seconds=defaults.interval_seconds,
+            offset_seconds=defaults.offset_seconds,
+        )
         for group in default_groups()
     ]

@@ -8,36 +8,39 @@ from pathlib import Path
 from alerting.config import AlertingConfig
 from alerting.default_rules import enabled_default_groups
 from alerting.notify.webhook import SecretError, read_secret, secret_files
-from alerting.rule import Group
+from alerting.rule import NO_DEFAULTS, Group, GroupDefaults
 from alerting.rule_file import groups_of, read_rule_file, with_unique_keys
 from alerting.threshold import threshold_group
 from core.errors import ConfigError, Problem
 from core.yaml_file import Document, Path_
 
 
-def load_rules(config: AlertingConfig, base: Path, document: Document | None = None) -> tuple[Group, ...]:
+def load_rules(
+    config: AlertingConfig, base: Path, document: Document | None = None, defaults: GroupDefaults = NO_DEFAULTS
+) -> tuple[Group, ...]:
     """Return all rules of a config, in the order: its own groups, its thresholds, its rule files, the built-in ones.
 
     Args:
         base: the folder that relative paths start from.
         document: the config file, for the places of its mistakes.
+        defaults: how often groups are evaluated, and how far in the past, that do not say it themselves.
     Raises: ConfigError: every mistake in every rule file, and secret files that cannot be read.
     """
     file = document.file if document is not None else "config"
-    groups = groups_of(config.groups, file, document=document)
+    groups = groups_of(config.groups, file, document=document, defaults=defaults)
     if config.thresholds:
-        groups.append(threshold_group(config.thresholds, file))
+        groups.append(threshold_group(config.thresholds, file, defaults=defaults))
     problems: list[Problem] = []
     for path in _rule_files(config, base, document, problems):
         try:
-            groups += read_rule_file(path)
+            groups += read_rule_file(path, defaults)
         except ConfigError as error:
             problems += error.problems
     problems += _secret_problems(config, base, document)
     if problems:
         raise ConfigError(problems)
     if config.default_rules.enabled:
-        groups += enabled_default_groups(config.default_rules.disable)
+        groups += enabled_default_groups(config.default_rules.disable, defaults)
     return with_unique_keys(groups)
 
 

@@ -49,6 +49,17 @@ Rule = AlertingRule | RecordingRule
 
 
 @dataclass(frozen=True, slots=True)
+class GroupDefaults:
+    """What counts for groups that do not say it themselves: the config's `global`, in seconds."""
+
+    interval_seconds: float = DEFAULT_INTERVAL_SECONDS
+    offset_seconds: float = 0.0
+
+
+NO_DEFAULTS = GroupDefaults()
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Rules that are evaluated in order, so that later ones see what earlier ones record.
 

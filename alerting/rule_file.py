@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from alerting.alert import Timing
-from alerting.rule import DEFAULT_INTERVAL_SECONDS, AlertingRule, Group, RecordingRule, Rule, base_key
+from alerting.rule import NO_DEFAULTS, AlertingRule, Group, GroupDefaults, RecordingRule, Rule, base_key
 from alerting.template import Template, parse_template
 from core.config import Duration, Section, validate
 from core.errors import UserError
@@ -139,11 +139,13 @@ class GroupSection(Section):
     interval: Duration | None = Field(
         None,
         gt=0,
-        description="How often rules are evaluated though none of their data arrived; 15s unless told.",
+        description="How often rules are evaluated though none of their data arrived; without it, that of `global`.",
         examples=["30s"],
     )
     limit: int = Field(0, ge=0, description="The most series a rule may yield; 0 for any number.", examples=[100])
-    query_offset: Duration = Field(0.0, ge=0, description="How far in the past the rules look.", examples=["30s"])
+    query_offset: Duration | None = Field(
+        None, ge=0, description="How far in the past the rules look; without it, that of `global`.", examples=["30s"]
+    )
     labels: dict[LabelName, TemplateField] = Field(
         default_factory=dict, description="Put on all rules that do not set them.", examples=[{"team": "shop"}]
     )
@@ -177,18 +179,23 @@ class RuleFileSection(Section):
         return check_group_names(groups)
 
 
-def read_rule_file(file: Path) -> list[Group]:
+def read_rule_file(file: Path, defaults: GroupDefaults = NO_DEFAULTS) -> list[Group]:
     """Return the groups of a rule file.
 
     Raises: ConfigError: all mistakes in it, with their places.
     """
     document = read_yaml(file)
     section = validate(document, RuleFileSection)
-    return groups_of(section.groups, str(file), document=document)
+    return groups_of(section.groups, str(file), document=document, defaults=defaults)
 
 
 def groups_of(
-    sections: Sequence[GroupSection], file: str, *, document: Document | None = None, path: tuple[str | int, ...] = ()
+    sections: Sequence[GroupSection],
+    file: str,
+    *,
+    document: Document | None = None,
+    path: tuple[str | int, ...] = (),
+    defaults: GroupDefaults = NO_DEFAULTS,
 ) -> list[Group]:
     """Return the rules of group sections; `document` and `path` tell where in `file` they stand."""
     groups = []
@@ -200,8 +207,9 @@ def groups_of(
                 mark = document.mark((*path, "groups", number, "rules", index))
                 place = f"{file}:{mark.line}"
             rules.append(_rule(section, rule, place))
-        interval = section.interval or DEFAULT_INTERVAL_SECONDS
-        groups.append(Group(section.name, tuple(rules), interval, section.limit, section.query_offset, file))
+        interval = section.interval or defaults.interval_seconds
+        offset = defaults.offset_seconds if section.query_offset is None else section.query_offset
+        groups.append(Group(section.name, tuple(rules), interval, section.limit, offset, file))
     return groups
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from alerting.alert import Severity, Timing
-from alerting.rule import AlertingRule, Group, base_key
+from alerting.rule import NO_DEFAULTS, AlertingRule, Group, GroupDefaults, base_key
 from alerting.rule_file import ExpressionField, LabelName, TemplateField, Text
 from alerting.template import format_number, parse_template
 from core.config import Duration, Section
@@ -97,9 +97,12 @@ def _check_order(warning: LevelSection, critical: LevelSection) -> None:
         raise ValueError("'warning' is below 'critical'; swap them")
 
 
-def threshold_group(thresholds: list[ThresholdSection], file: str, name: str = GROUP_NAME) -> Group:
+def threshold_group(
+    thresholds: list[ThresholdSection], file: str, name: str = GROUP_NAME, defaults: GroupDefaults = NO_DEFAULTS
+) -> Group:
     """Return the alerting rules that thresholds stand for, in one group."""
-    return Group(name, tuple(rule for section in thresholds for rule in rules_of(section, file, name)), file=file)
+    rules = tuple(rule for section in thresholds for rule in rules_of(section, file, name))
+    return Group(name, rules, defaults.interval_seconds, offset_seconds=defaults.offset_seconds, file=file)
 
 
 def rules_of(section: ThresholdSection, file: str, group: str = GROUP_NAME) -> list[AlertingRule]:

@@ -15,3 +15,13 @@ def _refuse(value: object) -> object:
 
 Unsupported = Annotated[None, BeforeValidator(_refuse)]
 """The type of such a key."""
+
+
+def _refuse_true(value: object) -> object:
+    if value in (None, False):
+        return False
+    raise ValueError("is not supported yet; set it to false, or keep a Prometheus in front for this job")
+
+
+NeverTrue = Annotated[bool, BeforeValidator(_refuse_true)]
+"""The type of such a key whose default is false."""

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from core.duration import format_duration, parse_duration
@@ -15,10 +24,28 @@ from core.errors import ConfigError, Problem, UserError
 from core.yaml_file import Document, Path_
 
 
+@dataclass(frozen=True, slots=True)
+class NotUsed:
+    """Marks a key of another tool's format that is accepted and has no effect; `why` says so, with the remedy."""
+
+    why: str
+
+
 class Section(BaseModel):
     """A part of a config file: unknown keys are refused, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, defer_build=True)
+
+
+class SparseSection(Section):
+    """A section whose keys may stand without a value (`rule_files:` and only comments below), which is as if absent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, data: object) -> object:
+        if isinstance(data, dict):
+            return {key: value for key, value in data.items() if value is not None}
+        return data
 
 
 SectionT = TypeVar("SectionT", bound=BaseModel)
@@ -57,6 +84,27 @@ def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> 
         problems = [_problem(document, model, path, details) for details in error.errors(include_url=False)]
         unique = dict.fromkeys(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         raise ConfigError(list(unique)) from None
+
+
+def unused(document: Document, section: BaseModel, path: Path_ = ()) -> list[Problem]:
+    """Return a note for each key in a validated document that has no effect, so that none is ignored silently."""
+    found: list[Problem] = []
+    for name in section.model_fields_set:
+        field = type(section).model_fields[name]
+        here = (*path, field.alias or name)
+        notes = [mark for mark in field.metadata if isinstance(mark, NotUsed)]
+        found += [document.problem(here, mark.why, key=True) for mark in notes]
+        for inner, inner_path in _sections_in(getattr(section, name), here):
+            found += unused(document, inner, inner_path)
+    return sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def _sections_in(value: object, path: Path_) -> Iterator[tuple[BaseModel, Path_]]:
+    if isinstance(value, BaseModel):
+        yield value, path
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _sections_in(item, (*path, index))
 
 
 def _problem(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Problem:

@@ -167,13 +167,21 @@ class Daemon:
 
     async def _apply(self, prepared: Prepared) -> None:
         root, base = prepared.loaded.root, prepared.loaded.base
-        await self.alerting.apply(root, base=base, document=prepared.loaded.document)
+        await self.alerting.apply(
+            root,
+            base=base,
+            document=prepared.loaded.document,
+            defaults=prepared.loaded.group_defaults,
+            external_labels=root.global_.external_labels,
+        )
         await self.actions.apply(root)
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()], prepared.discoveries)
         await asyncio.to_thread(self.web.read_token)
         self._loaded = prepared.loaded
         self.config = config_status(prepared.loaded, self.clock.now())
         self.telemetry.config_loaded(good=True)
+        for note in prepared.loaded.notes:
+            _log.warning("%s", note)
         _log.info("config %s is running", self.config.file or "of built-in defaults")
 
     async def run(self) -> int:

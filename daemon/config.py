@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
+from alerting.rule import GroupDefaults
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
+from collectors.relabel import LABEL_NAME
 from collectors.size import ByteSize
-from core.config import Duration, Section, validate
+from collectors.text import Text
+from core.config import Duration, NotUsed, Section, SparseSection, unused, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.yaml_file import Document, parse_yaml, read_yaml
@@ -26,7 +31,37 @@ DEFAULT_LISTEN = "127.0.0.1:8797"
 _DAY = 86_400.0
 
 
-class GlobalConfig(Section):
+_ENVIRONMENT = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))", re.ASCII)
+
+
+def _expand(labels: dict[str, str]) -> dict[str, str]:
+    """Put values of environment variables into labels as Prometheus 3 does; a variable that is not set is empty."""
+
+    def value(match: re.Match[str]) -> str:
+        return match[1] or os.environ.get(match[2] or match[3], "")
+
+    for name in labels:
+        if not LABEL_NAME.fullmatch(name) or name == "__name__":
+            raise ValueError(f"{name!r} is no label name; use letters, digits and _, and no digit first")
+    return {name: _ENVIRONMENT.sub(value, text) for name, text in labels.items()}
+
+
+def _refusal(why: str) -> BeforeValidator:
+    def refuse(value: object) -> object:
+        if value is not None and value is not False:
+            raise ValueError(why)
+        return None
+
+    return BeforeValidator(refuse)
+
+
+PerJob = Annotated[None, _refusal("is not supported for all jobs at once; set it in each job of scrape_configs")]
+Refused = Annotated[None, _refusal("is not supported; remove it, or keep a Prometheus for what needs it")]
+InOneFile = Annotated[None, _refusal("is not supported; write those jobs under scrape_configs of this file")]
+ExternalLabels = Annotated[dict[str, Text], AfterValidator(_expand)]
+
+
+class GlobalConfig(SparseSection):
     """Defaults for every source and rule, as in Prometheus' `global`."""
 
     scrape_interval: Annotated[Duration, Field(gt=0, description="How often a source is read.", examples=["15s"])] = (
@@ -40,6 +75,74 @@ class GlobalConfig(Section):
         Duration,
         Field(gt=0, description="How often rules run that depend on time or absence.", examples=["15s"]),
     ] = 15.0
+    rule_query_offset: Annotated[
+        Duration, Field(ge=0, description="How far in the past rules look.", examples=["30s"])
+    ] = 0.0
+    external_labels: Annotated[
+        ExternalLabels,
+        Field(
+            description="Told with alerts and federated series; ${NAME} is taken from the environment.",
+            examples=[{"region": "north"}],
+        ),
+    ] = {}  # noqa: RUF012 - pydantic copies it
+    query_log_file: Annotated[
+        Any, NotUsed("is not used: queries are not logged; remove it"), Field(description="Has no effect here.")
+    ] = None
+    scrape_failure_log_file: Annotated[
+        Any,
+        NotUsed("is not used: failures are in the daemon's log; remove it"),
+        Field(description="Has no effect here."),
+    ] = None
+    metric_name_validation_scheme: Annotated[
+        Any, NotUsed("is not used: names may be any UTF-8; remove it"), Field(description="Has no effect here.")
+    ] = None
+    metric_name_escaping_scheme: Annotated[
+        Any, NotUsed("is not used: names are never escaped; remove it"), Field(description="Has no effect here.")
+    ] = None
+    scrape_native_histograms: Annotated[
+        Any, NotUsed("is not used: native histograms are not read; remove it"), Field(description="Has no effect here.")
+    ] = None
+    always_scrape_classic_histograms: Annotated[
+        Any,
+        NotUsed("is not used: classic histograms are always read; remove it"),
+        Field(description="Has no effect here."),
+    ] = None
+    scrape_protocols: PerJob = None
+    body_size_limit: PerJob = None
+    sample_limit: PerJob = None
+    label_limit: PerJob = None
+    label_name_length_limit: PerJob = None
+    label_value_length_limit: PerJob = None
+    target_limit: PerJob = None
+    keep_dropped_targets: PerJob = None
+    convert_classic_histograms_to_nhcb: Refused = None
+    extra_scrape_metrics: Refused = None
+
+
+class _Unused(SparseSection):
+    """Keys of Prometheus' config file that are accepted and named, because nothing is lost without them."""
+
+    alerting: Annotated[
+        Any,
+        NotUsed("is not supported: alerts are told through 'receivers' and 'route' of this file, not to Alertmanagers"),
+        Field(description="Has no effect here."),
+    ] = None
+    storage: Annotated[
+        Any,
+        NotUsed("is not used: 'store.retention' says how long samples are kept"),
+        Field(description="Has no effect here."),
+    ] = None
+    tracing: Annotated[Any, NotUsed("is not used: no traces are sent"), Field(description="Has no effect here.")] = None
+    otlp: Annotated[
+        Any, NotUsed("is not used: samples are not taken by OTLP"), Field(description="Has no effect here.")
+    ] = None
+    runtime: Annotated[
+        Any, NotUsed("is not used: there is no Go runtime to set"), Field(description="Has no effect here.")
+    ] = None
+    remote_read: Annotated[
+        Any, NotUsed("is not used: queries read the daemon's own store"), Field(description="Has no effect here.")
+    ] = None
+    scrape_config_files: InOneFile = None
 
 
 class WebConfig(Section):
@@ -120,7 +223,7 @@ class LogConfig(Section):
     format: Annotated[Literal["text", "json"], Field(description="How a line looks.")] = "text"
 
 
-class RootConfig(AlertingConfig, ActionsConfig):
+class RootConfig(AlertingConfig, ActionsConfig, _Unused):
     """Everything but the collectors' sections, which come from the installed plugins."""
 
     global_: Annotated[GlobalConfig, Field(alias="global", description="Defaults.")] = GlobalConfig()
@@ -138,17 +241,24 @@ class LoadedConfig:
         document: the file as it was read, for the places of mistakes that show later.
         file: None for the built-in defaults.
         plugins: the collector plugins by name.
+        notes: keys of the file that have no effect, each with its place.
     """
 
     root: RootConfig
     document: Document
     file: Path | None
     plugins: Mapping[str, CollectorPlugin]
+    notes: tuple[Problem, ...] = ()
 
     @property
     def base(self) -> Path:
         """The folder that relative paths start from."""
         return self.file.parent if self.file else Path.cwd()
+
+    @property
+    def group_defaults(self) -> GroupDefaults:
+        """What counts for groups of rules that do not say it themselves."""
+        return GroupDefaults(self.root.global_.evaluation_interval, self.root.global_.rule_query_offset)
 
     @property
     def state_directory(self) -> Path:
@@ -188,7 +298,8 @@ def load(file: Path | None) -> LoadedConfig:
         message = "must be a mapping of sections, such as 'scrape_configs:'"
         raise ConfigError([Problem(document.file, 1, 1, "", message)])
     root = validate(document, config_model())
-    loaded = LoadedConfig(root, document, file.absolute() if file else None, collector_plugins())
+    notes = tuple(unused(document, root))
+    loaded = LoadedConfig(root, document, file.absolute() if file else None, collector_plugins(), notes)
     problems = list(_cross_check(loaded))
     if problems:
         raise ConfigError(problems)

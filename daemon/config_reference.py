@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from core.config import DURATION_MARK
+from core.config import DURATION_MARK, NotUsed
 from core.duration import format_duration
 from daemon.config import config_model
 
@@ -33,7 +33,8 @@ def reference() -> str:
     """Return the whole reference as Markdown."""
     parts = [_HEAD]
     for name, field in sorted(config_model().model_fields.items()):
-        parts.append(_section(field.alias or name, field))
+        if _is_supported(field):
+            parts.append(_section(field.alias or name, field))
     return "\n".join(parts)
 
 
@@ -60,7 +61,7 @@ def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
 
 def _is_supported(field: FieldInfo) -> bool:
     """Leave out keys of other tools' formats that exist only to be refused by name."""
-    return field.annotation is not type(None)
+    return field.annotation is not type(None) and not any(isinstance(mark, NotUsed) for mark in field.metadata)
 
 
 def _models(field: FieldInfo, path: str) -> Iterator[tuple[type[BaseModel], str]]:

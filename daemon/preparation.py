@@ -13,6 +13,7 @@ from alerting.load import load_rules
 from collectors.collector import Collector
 from collectors.context import CollectorContext
 from collectors.discovery.discovery import DiscoveringPlugin, Discovery
+from collectors.discovery.file_sd import FileProvider
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, StoreConfig, load
@@ -62,7 +63,7 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
         except UserError as error:
             problems += _problems(loaded, (plugin.config_key,), error)
     try:
-        load_rules(loaded.root, loaded.base, loaded.document)
+        load_rules(loaded.root, loaded.base, loaded.document, loaded.group_defaults)
     except UserError as error:
         problems += _problems(loaded, (), error)
     for index, policy in enumerate(loaded.root.policies):
@@ -108,10 +109,48 @@ def refuse_what_needs_a_restart(running: LoadedConfig, new: LoadedConfig) -> Non
         raise ConfigError(problems)
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of a config file found.
+
+    Attributes:
+        problems: mistakes; the file cannot be used while there are any.
+        notes: keys that have no effect; the file can be used.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+
 def check(file: Path) -> list[Problem]:
     """Return every mistake that can be found in a config file without running it."""
+    return list(judge(file).problems)
+
+
+def judge(file: Path) -> Verdict:
+    """Find every mistake that can be found in a config file without running it."""
+    notes: tuple[Problem, ...] = ()
     try:
-        prepare(load(file), clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
+        loaded = load(file)
+        notes = loaded.notes
+        prepared = prepare(loaded, clock=SystemClock(), registry=CollectorRegistry(), hostname="localhost")
     except ConfigError as error:
-        return list(error.problems)
-    return []
+        return Verdict(error.problems, notes)
+    mistakes, missing = _target_files(prepared)
+    return Verdict(tuple(mistakes), (*notes, *missing))
+
+
+def _target_files(prepared: Prepared) -> tuple[list[Problem], list[Problem]]:
+    """Return mistakes in files of targets, and the files that are not there (yet); a running daemon bears both."""
+    mistakes: list[Problem] = []
+    missing: list[Problem] = []
+    document = prepared.loaded.document
+    jobs = [job.get("job_name") for job in document.data.get("scrape_configs") or []]
+    for discovery in prepared.discoveries:
+        for provider in discovery.providers:
+            if isinstance(provider, FileProvider):
+                provider.look()
+                path = ("scrape_configs", jobs.index(discovery.job), "file_sd_configs")
+                mistakes += [document.problem(path, message) for message in provider.mistakes]
+                missing += [document.problem(path, message) for message in provider.missing]
+    return mistakes, missing

@@ -6,8 +6,8 @@ The notifier remembers which alerts fire, group by group, because a message show
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from alerting.alert import Alert, AlertState, Transition
 from alerting.config import AlertingConfig, ReceiverSection
@@ -56,9 +56,11 @@ class Notifier:
         self._receiver: ReceiverSection | None = None
         self._group_by: Sequence[str] = DEFAULT_GROUP_BY
         self._firing: dict[str, dict[str, Alert]] = {}
+        self._external_labels: Mapping[str, str] = {}
 
-    def configure(self, config: AlertingConfig) -> None:
-        """Follow a new route."""
+    def configure(self, config: AlertingConfig, external_labels: Mapping[str, str] | None = None) -> None:
+        """Follow a new route; `external_labels` are told with every alert that does not have its own of that name."""
+        self._external_labels = dict(external_labels or {})
         receivers = {receiver.name: receiver for receiver in config.receivers}
         if config.route is not None:
             self._receiver = receivers[config.route.receiver]
@@ -70,7 +72,7 @@ class Notifier:
     def remember(self, alerts: Iterable[Alert]) -> None:
         """Take these as the alerts that fire, told already."""
         self._firing = {}
-        for alert in alerts:
+        for alert in map(self._labelled, alerts):
             if alert.state is AlertState.FIRING:
                 self._firing.setdefault(self._key(alert), {})[alert.id] = alert
 
@@ -78,7 +80,8 @@ class Notifier:
         """Return the messages that these transitions ask for."""
         ended: dict[str, list[Alert]] = {}
         changed: dict[str, Alert] = {}
-        for transition, alert in changes:
+        for transition, plain in changes:
+            alert = self._labelled(plain)
             key = self._key(alert)
             if transition is Transition.FIRING:
                 self._firing.setdefault(key, {})[alert.id] = alert
@@ -114,6 +117,11 @@ class Notifier:
             key = message_key(receiver, integration, body, now)
             messages.append(Message(key, receiver, integration, group.key, status, body, now))
         return messages
+
+    def _labelled(self, alert: Alert) -> Alert:
+        if not self._external_labels:
+            return alert
+        return replace(alert, labels={**self._external_labels, **alert.labels})
 
     def _key(self, alert: Alert) -> str:
         return group_key(group_labels(alert.labels, self._group_by))

@@ -26,6 +26,9 @@ class FileProvider:
 
     Args:
         base: the folder that relative paths start from.
+
+    Attributes:
+        mistakes, missing: what the last look could not read, and patterns for which it found no file.
     """
 
     def __init__(self, name: str, config: FileSdConfig, base: Path) -> None:
@@ -34,6 +37,8 @@ class FileProvider:
         self.refresh_seconds = min(config.refresh_interval, POLL_SECONDS)
         self._patterns = [str(base / file) for file in config.files]
         self._known: dict[str, tuple[_State, list[TargetGroup], str]] = {}
+        self.mistakes: list[str] = []
+        self.missing: list[str] = []
 
     async def refresh(self) -> Discovered:
         """Read the files that have changed; one that cannot be used keeps its last targets."""
@@ -41,18 +46,18 @@ class FileProvider:
 
     def look(self) -> Discovered:
         """Read the files that have changed; for a thread."""
-        problems: list[str] = []
+        self.missing = []
         before, self._known = self._known, {}
         for pattern in self._patterns:
             paths = sorted(glob.glob(pattern))  # noqa: PTH207 - absolute patterns too
             if not paths:
-                problems.append(f"{pattern}: there is no such file")
+                self.missing.append(f"{pattern}: there is no such file")
             for path in paths:
                 if path not in self._known:
                     self._known[path] = _read(path, before.get(path))
-        problems += [f"{path}: {problem}" for path, (_, _, problem) in self._known.items() if problem]
+        self.mistakes = [f"{path}: {problem}" for path, (_, _, problem) in self._known.items() if problem]
         groups = (group for _, found, _ in self._known.values() for group in found)
-        return Discovered(tuple(groups), "; ".join(problems))
+        return Discovered(tuple(groups), "; ".join([*self.missing, *self.mistakes]))
 
     async def close(self) -> None:
         """Nothing is held open."""

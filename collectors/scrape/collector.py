@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.collector import CollectError, Readings
@@ -17,11 +17,12 @@ from collectors.scrape.target import Target
 from collectors.selection import Selection
 from metrics.exposition import ExpositionError, Limits, Parsed, parse
 
-_ACCEPT = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
-"""What Prometheus sends, without the format that we do not read."""
+_MEDIA_TYPES = {
+    "OpenMetricsText1.0.0": "application/openmetrics-text;version=1.0.0",
+    "OpenMetricsText0.0.1": "application/openmetrics-text;version=0.0.1",
+    "PrometheusText1.0.0": "text/plain;version=1.0.0",
+    "PrometheusText0.0.4": "text/plain;version=0.0.4",
+}
 
 # A body of this size takes some 10 ms when its layout is new.
 _THREAD_FROM_BYTES = 128 * 1024
@@ -66,7 +67,7 @@ class ScrapeCollector:
         self._refusal = refusal or target.fault
         self._client = client
         self._headers = {
-            "Accept": _ACCEPT,
+            "Accept": _accept(client.config.scrape_protocols),
             "Accept-Encoding": "gzip" if client.config.enable_compression else "identity",
             "X-Prometheus-Scrape-Timeout-Seconds": f"{target.timeout_seconds:g}",
         }
@@ -120,3 +121,10 @@ class ScrapeCollector:
 def _limits(client: ScrapeClient) -> Limits:
     """Return the limits that count before relabelling: a body that is too large anyway need not be read whole."""
     return Limits(samples=0 if client.selection.rules else client.selection.samples)
+
+
+def _accept(protocols: Sequence[str]) -> str:
+    """Return the header that asks for these formats, best first, and for anything rather than nothing."""
+    types = [_MEDIA_TYPES[protocol] for protocol in protocols if protocol in _MEDIA_TYPES]
+    weights = [f"{1 - 0.1 * number:.1f}" for number in range(1, len(types))]
+    return ",".join([types[0], *(f"{kind};q={q}" for kind, q in zip(types[1:], weights, strict=True)), "*/*;q=0.1"])

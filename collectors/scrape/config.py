@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -14,8 +14,8 @@ from collectors.labels import TargetLabels
 from collectors.relabel_config import RelabelConfig
 from collectors.size import ByteSize
 from collectors.text import Text
-from collectors.unsupported import Unsupported
-from core.config import Duration, Section
+from collectors.unsupported import NeverTrue, Unsupported
+from core.config import Duration, NotUsed, SparseSection
 
 DEFAULT_BODY_LIMIT = 64 * 1024 * 1024
 """Ten times what 100,000 series take. Prometheus has no limit by default, and one target can end it."""
@@ -33,22 +33,51 @@ def check_address(text: str) -> None:
         raise ValueError(f"{text!r} is no target; write host:port, such as 127.0.0.1:9100")
 
 
-class StaticConfig(Section):
+class StaticConfig(SparseSection):
     """Targets that are named one by one."""
 
     targets: list[Text] = Field([], description="Addresses.", examples=[["127.0.0.1:9100"]])
     labels: TargetLabels = Field({}, description="Labels for all their series.", examples=[{"service": "shop"}])
 
 
-class UnsupportedScrapeKeys(Section):
+ScrapeProtocol = Literal[
+    "OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText1.0.0", "PrometheusText0.0.4", "PrometheusProto"
+]
+
+
+class UnsupportedScrapeKeys(SparseSection):
     """Keys of Prometheus that are refused by name."""
 
-    scrape_classic_histograms: Unsupported = Field(None, description="Not supported yet.")
-    native_histogram_bucket_limit: Unsupported = Field(None, description="Not supported yet.")
-    scrape_protocols: Unsupported = Field(None, description="Not supported yet.")
-    fallback_scrape_protocol: Unsupported = Field(None, description="Not supported yet.")
-    track_timestamps_staleness: Unsupported = Field(None, description="Not supported yet.")
-    metric_name_validation_scheme: Unsupported = Field(None, description="Not supported yet.")
+    scrape_classic_histograms: Annotated[Any, NotUsed("is not used: classic histograms are always read; remove it")] = (
+        Field(None, description="Has no effect here.", examples=[None])
+    )
+    always_scrape_classic_histograms: Annotated[
+        Any, NotUsed("is not used: classic histograms are always read; remove it")
+    ] = Field(None, description="Has no effect here.", examples=[None])
+    scrape_native_histograms: Annotated[Any, NotUsed("is not used: native histograms are not read; remove it")] = Field(
+        None, description="Has no effect here.", examples=[None]
+    )
+    native_histogram_min_bucket_factor: Annotated[
+        Any, NotUsed("is not used: native histograms are not read; remove it")
+    ] = Field(None, description="Has no effect here.", examples=[None])
+    scrape_failure_log_file: Annotated[Any, NotUsed("is not used: failures are in the daemon's log; remove it")] = (
+        Field(None, description="Has no effect here.", examples=[None])
+    )
+    metric_name_escaping_scheme: Annotated[Any, NotUsed("is not used: names are never escaped; remove it")] = Field(
+        None, description="Has no effect here.", examples=[None]
+    )
+    convert_classic_histograms_to_nhcb: NeverTrue = Field(False, description="Not supported yet.")
+    extra_scrape_metrics: NeverTrue = Field(False, description="Not supported yet.")
+    native_histogram_bucket_limit: Annotated[Any, NotUsed("is not used: native histograms are not read; remove it")] = (
+        Field(None, description="Has no effect here.", examples=[None])
+    )
+    fallback_scrape_protocol: Annotated[
+        Any, NotUsed("is not used: an answer of an unknown kind is read as the text format; remove it")
+    ] = Field(None, description="Has no effect here.", examples=[None])
+    track_timestamps_staleness: NeverTrue = Field(False, description="Not supported yet.")
+    metric_name_validation_scheme: Annotated[Any, NotUsed("is not used: names may be any UTF-8; remove it")] = Field(
+        None, description="Has no effect here.", examples=[None]
+    )
     http_headers: Unsupported = Field(None, description="Not supported yet.")
     docker_sd_configs: Unsupported = Field(None, description="Not supported yet.")
     dockerswarm_sd_configs: Unsupported = Field(None, description="Not supported yet.")
@@ -119,6 +148,12 @@ class ScrapeConfig(HttpClientConfig, UnsupportedScrapeKeys):
         description="Rules that rewrite or drop series before they are stored.",
         examples=[[{"source_labels": ["__name__"], "regex": "go_.*", "action": "drop"}]],
     )
+    scrape_protocols: list[ScrapeProtocol] = Field(
+        ["OpenMetricsText1.0.0", "OpenMetricsText0.0.1", "PrometheusText0.0.4"],
+        min_length=1,
+        description="The formats that targets are asked for, best first; PrometheusProto is left out.",
+        examples=[["PrometheusText0.0.4"]],
+    )
     target_limit: int = Field(
         0, ge=0, description="With more targets than this none is asked; 0 is no limit.", examples=[0]
     )
@@ -144,6 +179,15 @@ class ScrapeConfig(HttpClientConfig, UnsupportedScrapeKeys):
     label_value_length_limit: int = Field(
         0, ge=0, description="The longest label value, in bytes; 0 is no limit.", examples=[1000]
     )
+
+    @field_validator("scrape_protocols")
+    @classmethod
+    def _readable(cls, value: list[ScrapeProtocol]) -> list[ScrapeProtocol]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a format twice; remove one of them")
+        if set(value) == {"PrometheusProto"}:
+            raise ValueError("PrometheusProto is not read; name a text format, such as PrometheusText0.0.4")
+        return value
 
     @field_validator("metrics_path")
     @classmethod

@@ -35,22 +35,30 @@ def run(config: Config = None) -> int:
 def check(file: ConfigFile, as_json: Json = False) -> int:
     """Check a configuration file.
 
-    Prints every mistake with its place and what to do; exit code 1 when there is one.
+    Prints every mistake with its place and what to do, and every key that has no effect here; exit code 1 when there
+    is a mistake.
     """
     from daemon import preparation  # noqa: PLC0415
 
-    problems = preparation.check(file)
+    verdict = preparation.judge(file)
     output = Output()
     if as_json:
-        output.document({"file": str(file), "problems": [_document(problem) for problem in problems]})
-    elif problems:
-        for problem in problems:
-            output.line(str(problem))
-    else:
-        from daemon.cli.summary import summarise  # noqa: PLC0415
+        output.document(
+            {
+                "file": str(file),
+                "problems": [_document(problem) for problem in verdict.problems],
+                "notes": [_document(note) for note in verdict.notes],
+            }
+        )
+        return PROBLEMS if verdict.problems else OK
+    for problem in (*verdict.problems, *verdict.notes):
+        output.line(str(problem))
+    if verdict.problems:
+        return PROBLEMS
+    from daemon.cli.summary import summarise  # noqa: PLC0415
 
-        output.line(f"{file}: ok: {summarise(file)}")
-    return PROBLEMS if problems else OK
+    output.line(f"{file}: ok: {summarise(file)}")
+    return OK
 
 
 def _document(problem: Problem) -> dict[str, Any]:

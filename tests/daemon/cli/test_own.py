@@ -66,6 +66,7 @@ def test_mistakes_as_a_document(run: Cli, config: Path) -> None:
             {"file": str(config), "line": 1, "column": 1, "path": "servces",
              "message": "unknown key; did you mean 'services'?"}
         ],
+        "notes": [],
     }  # fmt: skip
 
 
