@@ -32,7 +32,7 @@ FUTURE_SECONDS = 240
 """So long the samples reach ahead, so that all rounds find fresh ones."""
 
 OUR_ROUNDS = 10
-THEIR_SECONDS = 12.0
+THEIR_SECONDS = 8.0
 RULES = 1000
 
 
