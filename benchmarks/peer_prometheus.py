@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import remote_write
 from benchmarks.process import Peer, free_port, program, running, wait_until_answers
 from metrics.frame import FloatArray, TimeArray
@@ -38,15 +36,8 @@ class Prometheus:
         """Store samples: values of shape (times, series)."""
         rows = max(1, _SAMPLES_A_CALL // len(series))
         for start in range(0, len(times_ms), rows):
-            stamps = times_ms[start : start + rows].tolist()
-            columns = np.ascontiguousarray(values[start : start + rows].T).astype("<f8")
-            remote_write.write(
-                self.url,
-                (
-                    (labels, {at: column[8 * n : 8 * n + 8] for n, at in enumerate(stamps)})
-                    for labels, column in zip(series, map(np.ndarray.tobytes, columns), strict=True)
-                ),
-            )
+            part = slice(start, start + rows)
+            remote_write.write_columns(self.url, series, times_ms[part], values[part])
 
     def ask(self, path: str, parameters: Mapping[str, str]) -> Any:
         """Return the `data` of an answer of its API."""

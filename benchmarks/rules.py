@@ -32,7 +32,7 @@ FUTURE_SECONDS = 240
 """So long the samples reach ahead, so that all rounds find fresh ones."""
 
 OUR_ROUNDS = 10
-THEIR_SECONDS = 12.0
+THEIR_SECONDS = 8.0
 RULES = 1000
 
 
@@ -77,7 +77,9 @@ def main() -> None:
 def _series() -> list[Labels]:
     single = [f"single_{n}{ending}" for n in range(RULES) for ending in ("", "_total")]
     return [labels_of({"__name__": name, "kind": "single", "job": "bench", "instance": "a:1"}) for name in single] + [
-        labels_of({"__name__": f"many_{n}_total", "kind": "many", "job": "bench", "instance": f"host-{i}:1"})
+        labels_of(
+            {"__name__": f"many_{n}_total", "kind": "many", "job": "bench", "instance": f"host-{i}:1", "path": f"/{n}"}
+        )
         for n in range(RULES)
         for i in range(100)
     ]
