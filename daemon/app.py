@@ -18,6 +18,7 @@ from actions.operations import Actions
 from alerting.alerting import Alerting
 from alerting.health import Health
 from collectors.manager import CollectorManager
+from collectors.remote_write.receiver import Receiver
 from core.clock import SystemClock
 from core.db.database import Database, Trouble
 from core.errors import ConfigError, StoreUnavailableError, WatchkeeperError
@@ -28,6 +29,7 @@ from core.version import __version__
 from daemon.api.server import WebServer
 from daemon.api.state import ConfigStatus
 from daemon.config import LoadedConfig, load
+from daemon.intake import Intake
 from daemon.log import set_up_logging
 from daemon.migrations import MIGRATIONS
 from daemon.preparation import Prepared, prepare, refuse_what_needs_a_restart
@@ -99,6 +101,8 @@ class Daemon:
             self._wiring.on_actions_event, self._wiring.is_service_alerting, base=loaded.base,
         )  # fmt: skip
         self.collectors = CollectorManager(clock, tasks, registry, self._on_frame, self._on_end)
+        self._receiver = Receiver(loaded.root.remote_write_receiver, self.head.offer, clock=clock, registry=registry)
+        self.intake = Intake(self._receiver, arrived=self.alerting.on_frame)
         self.web = WebServer(self, loaded.root.web, base=loaded.base)
         self._lifecycle = Lifecycle(
             [self.database, self.alerting, self.actions, self.collectors, self.web, self._watchdog()]
@@ -164,6 +168,7 @@ class Daemon:
         root, base = prepared.loaded.root, prepared.loaded.base
         await self.alerting.apply(root, base=base, document=prepared.loaded.document)
         await self.actions.apply(root)
+        self._receiver.config = root.remote_write_receiver
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()])
         await asyncio.to_thread(self.web.read_token)
         self._loaded = prepared.loaded

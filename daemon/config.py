@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, create_model
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
+from collectors.remote_write.config import RemoteWriteReceiverConfig
 from core.config import Duration, Section, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
@@ -85,6 +86,9 @@ class RootConfig(AlertingConfig, ActionsConfig):
     web: Annotated[WebConfig, Field(description="The page, the API and /metrics.")] = WebConfig()
     state: Annotated[StateConfig, Field(description="What must outlive the daemon.")] = StateConfig()
     store: Annotated[StoreConfig, Field(description="The samples that are kept in memory.")] = StoreConfig()
+    remote_write_receiver: Annotated[
+        RemoteWriteReceiverConfig, Field(description="What others may send to /api/v1/write.")
+    ] = RemoteWriteReceiverConfig()
     log: Annotated[LogConfig, Field(description="The daemon's own log.")] = LogConfig()
 
 

@@ -17,7 +17,13 @@ from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, load
 from security.secret import read_secret_file
 
-NEEDS_RESTART = (("web", "listen"), ("web", "token_file"), ("state", "directory"), ("store", "retention"))
+NEEDS_RESTART = (
+    ("web", "listen"),
+    ("web", "token_file"),
+    ("state", "directory"),
+    ("store", "retention"),
+    ("remote_write_receiver", "max_series"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,10 @@ class Head(Storage):
         Series of the source that are no longer there get the staleness marker. A frame that is not newer than the one
         before, samples with own times that are out of order, and series beyond the limit are refused and counted.
         """
+        self.offer(frame)
+
+    def offer(self, frame: Frame) -> Mapping[Reject, int]:
+        """Take in a frame as `append` does, and return how many of its samples were refused, by reason."""
         rejected: Tally[Reject] = Tally()
         with self._lock:
             source = self._sources.get(frame.source) or self._new_source(frame.source)
@@ -101,6 +105,7 @@ class Head(Storage):
         self._appended.inc(taken)
         for reason, count in rejected.items():
             self._rejected[reason].inc(count)
+        return +rejected
 
     def end_source(self, source: str, timestamp_ms: int) -> None:
         """Mark all live series of a source as ended."""

@@ -23,6 +23,9 @@ OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 QUERY_PATHS = frozenset({"/api/watchkeeper/v1/query", "/api/watchkeeper/v1/query_range"})
 """Read by POST, as Prometheus' clients do, with a form as body."""
 
+WRITE_PATH = "/api/v1/write"
+"""Takes remote write requests, and answers 415 to all other bodies itself."""
+
 FAILURES_PER_MINUTE = 5
 REMEMBER_SIGN_IN_SECONDS = 3600.0
 
@@ -166,7 +169,7 @@ def _same_origin(visit: Visit) -> bool:
 
 def _wrong_content_type(visit: Visit) -> Refusal | None:
     """Let a body in only as JSON: a type that no form of another site can send unasked."""
-    if visit.method in _SAFE_METHODS or not visit.has_body or visit.path in QUERY_PATHS:
+    if visit.method in _SAFE_METHODS or not visit.has_body or visit.path in QUERY_PATHS or visit.path == WRITE_PATH:
         return None
     if visit.content_type.partition(";")[0].strip().lower() == "application/json":
         return None

@@ -14,6 +14,7 @@ from daemon.api.answer import body_answer, json_answer
 from daemon.api.body import check_keys, read_body, read_object, text_field, whole_number
 from daemon.api.connections import Limits
 from daemon.api.console import asset_answer
+from daemon.api.intake import IntakeRoutes
 from daemon.api.middleware import ACTOR
 from daemon.api.overview import OverviewBuilder, all_alerts
 from daemon.api.query import Queries
@@ -36,6 +37,7 @@ class Routes:
         self._overview = overview
         self._stream = stream
         self._queries = Queries(view, limits)
+        self._intake = IntakeRoutes(view, limits.body_seconds)
         self._body_seconds = limits.body_seconds
 
     def table(self) -> list[web.RouteDef]:
@@ -69,6 +71,7 @@ class Routes:
             post(ROOT + "/query", self._queries.instant),
             get(ROOT + "/query_range", self._queries.range),
             post(ROOT + "/query_range", self._queries.range),
+            *self._intake.table(),
         ]
 
     # For people and other programs.

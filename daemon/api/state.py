@@ -16,6 +16,7 @@ from alerting.health import Health
 from alerting.incident import Incident
 from collectors.collector import Readings
 from collectors.manager import TargetStatus
+from collectors.remote_write.receiver import Receipt
 from core.clock import Clock
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
@@ -123,6 +124,17 @@ class ActionsView(Protocol):
         """Cancel an operation and return it."""
 
 
+class IntakeView(Protocol):
+    """daemon.intake.Intake: what others send."""
+
+    @property
+    def max_body_size(self) -> int:
+        """The most bytes that the body of a remote write request may have."""
+
+    async def write(self, body: bytes) -> Receipt:
+        """Take a remote write request. Raises: UserError."""
+
+
 class EngineView(Protocol):
     """metrics.promql.engine.Engine; called in threads."""
 
@@ -191,6 +203,10 @@ class DaemonView(Protocol):
     @property
     def engine(self) -> EngineView:
         """The query engine over the daemon's store."""
+
+    @property
+    def intake(self) -> IntakeView:
+        """Where others bring samples."""
 
     def health(self) -> Health:
         """Return alerting's Health of the whole system: status, reasons, aspects."""

@@ -17,12 +17,17 @@ from alerting.alerting import RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from collectors.manager import TargetStatus
+from collectors.remote_write.config import RemoteWriteReceiverConfig
+from collectors.remote_write.receiver import Receiver
 from core.clock import Clock
 from core.db.database import Trouble
 from core.errors import ConflictError, NotFoundError, StoreUnavailableError
 from core.logbook import Entry, Fault
 from core.tasks import Tasks
 from daemon.api.state import ConfigStatus
+from daemon.intake import Intake
+from metrics.frame import Frame
+from metrics.head import Head
 from metrics.label import labels_of
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
@@ -199,6 +204,10 @@ class FakeView:
         self.alerting = FakeAlerting()
         self.actions = FakeActions(clock)
         self.engine = FakeEngine()
+        self.head = Head()
+        self.arrived: list[Frame] = []
+        self.receiver = Receiver(RemoteWriteReceiverConfig(), self.head.offer, clock=clock, registry=self.registry)
+        self.intake = Intake(self.receiver, arrived=self.arrived.append)
         self.verdict = Health(Status.HEALTHY, (), dict.fromkeys(Aspect, Status.HEALTHY))
         self.reloads: list[str] = []
         self.reload_failure: Exception | None = None
