@@ -18,6 +18,7 @@ from actions.operations import Actions
 from alerting.alerting import Alerting
 from alerting.health import Health
 from collectors.manager import CollectorManager
+from collectors.push.door import PushDoor
 from collectors.remote_write.receiver import Receiver
 from core.clock import SystemClock
 from core.db.database import Database, Trouble
@@ -103,9 +104,13 @@ class Daemon:
         self.collectors = CollectorManager(clock, tasks, registry, self._on_frame, self._on_end)
         self._receiver = Receiver(loaded.root.remote_write_receiver, self.head.offer, clock=clock, registry=registry)
         self.intake = Intake(self._receiver, arrived=self.alerting.on_frame)
+        self.push = PushDoor(
+            loaded.root.push, self.database, interval_seconds=loaded.root.global_.scrape_interval, clock=clock,
+            tasks=tasks, registry=registry, on_frame=self._on_frame, on_end=self._on_end,
+        )  # fmt: skip
         self.web = WebServer(self, loaded.root.web, base=loaded.base)
         self._lifecycle = Lifecycle(
-            [self.database, self.alerting, self.actions, self.collectors, self.web, self._watchdog()]
+            [self.database, self.alerting, self.actions, self.collectors, self.push, self.web, self._watchdog()]
         )
 
     def _watchdog(self) -> Watchdog:
@@ -168,6 +173,7 @@ class Daemon:
         root, base = prepared.loaded.root, prepared.loaded.base
         await self.alerting.apply(root, base=base, document=prepared.loaded.document)
         await self.actions.apply(root)
+        self.push.apply(root.push, root.global_.scrape_interval)
         self._receiver.config = root.remote_write_receiver
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()])
         await asyncio.to_thread(self.web.read_token)

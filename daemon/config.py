@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, create_model
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
+from collectors.push.config import PushConfig
 from collectors.remote_write.config import RemoteWriteReceiverConfig
 from core.config import Duration, Section, validate
 from core.errors import ConfigError, Problem, UserError
@@ -89,6 +90,7 @@ class RootConfig(AlertingConfig, ActionsConfig):
     remote_write_receiver: Annotated[
         RemoteWriteReceiverConfig, Field(description="What others may send to /api/v1/write.")
     ] = RemoteWriteReceiverConfig()
+    push: Annotated[PushConfig, Field(description="What short jobs may push.")] = PushConfig()
     log: Annotated[LogConfig, Field(description="The daemon's own log.")] = LogConfig()
 
 

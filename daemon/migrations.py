@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import actions.migrations
 import alerting.migrations
+import collectors.push.table
 import core.logbook
 from core.db.migration import Migration
 
@@ -11,4 +12,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     *core.logbook.MIGRATIONS,
     *alerting.migrations.MIGRATIONS,
     *actions.migrations.MIGRATIONS,
+    *collectors.push.table.MIGRATIONS,
 )

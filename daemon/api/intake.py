@@ -1,9 +1,10 @@
-"""The doors through which others bring samples: Prometheus' remote write."""
+"""The doors through which others bring samples: Prometheus' remote write, and pushes as to a Pushgateway."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from collectors.push.address import grouping_of
 from collectors.remote_write.headers import HeaderError, check_headers
 from core.errors import UserError
 from daemon.api.answer import error_answer
@@ -24,7 +25,10 @@ class IntakeRoutes:
 
     def table(self) -> list[web.RouteDef]:
         """Return the routes."""
-        return [web.post("/api/v1/write", self._write)]
+        routes = [web.post("/api/v1/write", self._write)]
+        for path in ("/metrics/job/{rest:.*}", "/metrics/job@base64/{rest:.*}"):
+            routes += [web.put(path, self._push), web.post(path, self._push), web.delete(path, self._delete)]
+        return routes
 
     async def _write(self, request: web.Request) -> web.Response:
         headers = request.headers
@@ -45,6 +49,28 @@ class IntakeRoutes:
         except UserError as error:
             return _text(400, error)
         return web.Response(status=204)
+
+    async def _push(self, request: web.Request) -> web.Response:
+        door = self._view.push
+        try:
+            grouping = grouping_of(_after_metrics(request))
+            body = await read_large_body(request, self._body_seconds, door.max_body_size)
+            content_type = request.headers.get("Content-Type", "")
+            await door.push(grouping, body, content_type, replace_all=request.method == "PUT")
+        except UserError as error:
+            return _text(400, error)
+        return web.Response(status=200)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        try:
+            await self._view.push.delete(grouping_of(_after_metrics(request)))
+        except UserError as error:
+            return _text(400, error)
+        return web.Response(status=202)
+
+
+def _after_metrics(request: web.Request) -> str:
+    return request.rel_url.raw_path.removeprefix("/metrics/")
 
 
 def _text(status: int, error: UserError) -> web.Response:

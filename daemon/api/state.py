@@ -21,6 +21,7 @@ from core.clock import Clock
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
 from core.tasks import Tasks
+from metrics.label import Labels
 from metrics.promql.parse import Expression
 from metrics.promql.result import Matrix, Result
 
@@ -135,6 +136,20 @@ class IntakeView(Protocol):
         """Take a remote write request. Raises: UserError."""
 
 
+class PushView(Protocol):
+    """collectors.push.door.PushDoor: what short jobs push."""
+
+    @property
+    def max_body_size(self) -> int:
+        """The most bytes that a push may have."""
+
+    async def push(self, grouping: Labels, body: bytes, content_type: str, *, replace_all: bool) -> None:
+        """Take a push. Raises: UserError, StoreUnavailableError."""
+
+    async def delete(self, grouping: Labels) -> None:
+        """Forget a group. Raises: StoreUnavailableError."""
+
+
 class EngineView(Protocol):
     """metrics.promql.engine.Engine; called in threads."""
 
@@ -207,6 +222,10 @@ class DaemonView(Protocol):
     @property
     def intake(self) -> IntakeView:
         """Where others bring samples."""
+
+    @property
+    def push(self) -> PushView:
+        """Where short jobs push."""
 
     def health(self) -> Health:
         """Return alerting's Health of the whole system: status, reasons, aspects."""

@@ -17,6 +17,7 @@ from alerting.alerting import RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from collectors.manager import TargetStatus
+from collectors.push.address import source_of
 from collectors.remote_write.config import RemoteWriteReceiverConfig
 from collectors.remote_write.receiver import Receiver
 from core.clock import Clock
@@ -28,7 +29,7 @@ from daemon.api.state import ConfigStatus
 from daemon.intake import Intake
 from metrics.frame import Frame
 from metrics.head import Head
-from metrics.label import labels_of
+from metrics.label import Labels, labels_of
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
 
@@ -188,6 +189,24 @@ def waves(text: str, times: Any) -> Matrix:
     return Matrix([labels], times, values[:, None])
 
 
+@dataclass
+class FakePush:
+    """Notes what is pushed: source, body, and whether all is replaced."""
+
+    max_body_size: int = 100_000
+    pushed: list[tuple[str, bytes, bool]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refusal: Exception | None = None
+
+    async def push(self, grouping: Labels, body: bytes, content_type: str, *, replace_all: bool) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.pushed.append((source_of(grouping), body, replace_all))
+
+    async def delete(self, grouping: Labels) -> None:
+        self.deleted.append(source_of(grouping))
+
+
 class FakeView:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -207,6 +226,7 @@ class FakeView:
         self.head = Head()
         self.arrived: list[Frame] = []
         self.receiver = Receiver(RemoteWriteReceiverConfig(), self.head.offer, clock=clock, registry=self.registry)
+        self.push = FakePush()
         self.intake = Intake(self.receiver, arrived=self.arrived.append)
         self.verdict = Health(Status.HEALTHY, (), dict.fromkeys(Aspect, Status.HEALTHY))
         self.reloads: list[str] = []

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import encode_basic_auth
 
+from core.errors import StoreUnavailableError, UserError
 from metrics.remote_write.block import compress
 from tests.daemon.api.conftest import Serve, Served
 from tests.metrics.remote_write.oracle import write_request
@@ -83,3 +84,32 @@ async def test_another_site_cannot_send(served: Served) -> None:
 async def test_while_the_daemon_starts_senders_are_asked_to_come_again(served: Served) -> None:
     served.view.ready = False
     assert (await write(served, request(1)))[0] == 503
+
+
+async def test_jobs_push_with_whatever_type_their_client_sends(served: Served) -> None:
+    url = served.url("/metrics/job/backup/instance/db%201")
+    async with served.client.put(url, data=b"a 1\n") as answer:
+        assert answer.status == 200
+    async with served.client.post(url, data=b"a 1\n", headers={"Content-Type": "text/plain"}) as answer:
+        assert answer.status == 200
+    async with served.client.delete(served.url("/metrics/job@base64/L3Zhci90bXA")) as answer:
+        assert answer.status == 202
+    source = "push/backup/instance=db%201"
+    assert served.view.push.pushed == [(source, b"a 1\n", True), (source, b"a 1\n", False)]
+    assert served.view.push.deleted == ["push/%2Fvar%2Ftmp"]
+
+
+async def test_wrong_pushes_are_refused_in_words(served: Served) -> None:
+    async with served.client.put(served.url("/metrics/job/backup/instance"), data=b"a 1\n") as answer:
+        assert (answer.status, "label without a value" in await answer.text()) == (400, True)
+    served.view.push.refusal = UserError("the body cannot be read: line 1; send it well")
+    async with served.client.put(served.url("/metrics/job/backup"), data=b"a 1\n") as answer:
+        assert (answer.status, await answer.text()) == (400, "the body cannot be read: line 1; send it well\n")
+    served.view.push.refusal = StoreUnavailableError("the state database cannot be written: disk full")
+    async with served.client.put(served.url("/metrics/job/backup"), data=b"a 1\n") as answer:
+        assert answer.status == 503
+    async with served.client.put(served.url("/metrics/job/backup"), data=b"a" * 100_001) as answer:
+        assert answer.status == 413
+    headers = {"Origin": "https://evil.example"}
+    async with served.client.put(served.url("/metrics/job/x"), data=b"a 1\n", headers=headers) as answer:
+        assert answer.status == 403
