@@ -27,11 +27,15 @@ run: $(VENV)/.run ## Watch this machine: page and metrics at http://127.0.0.1:87
 components: ## Install the real programs that end-to-end tests start (Debian packages)
 	@bash tests/install_components.sh
 
+QUICK := not slow and not component
+
+# Quick tests share nothing and run side by side; those with real programs get the machine for themselves.
 test: $(VENV)/.dev components ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto -m '$(QUICK)'
+	$(BIN)/python -m pytest -m 'not ($(QUICK))'
 
 unit: $(VENV)/.dev ## Run the quick tests only
-	$(BIN)/python -m pytest -m 'not slow and not component'
+	$(BIN)/python -m pytest -n auto -m '$(QUICK)'
 
 lint: $(VENV)/.dev ## Check style and import contracts
 	$(BIN)/ruff check .
@@ -49,8 +53,8 @@ bench: $(VENV)/.dev components ## Measure against the real peers; see benchmarks
 	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev ## Write the lock files anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build --output-file packaging/requirements.lock pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev --constraint packaging/requirements.lock --output-file packaging/requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group build --output-file packaging/requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev --constraint packaging/requirements.lock --output-file packaging/requirements-dev.lock pyproject.toml
 
 PREFIX ?= /opt/watchkeeper
 install: ## Install as a systemd service: program, unit, first config (DESTDIR and PREFIX as usual)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from actions.operation import JSON, Operation, OperationState, StepRecord, StepState
+from actions.sql import sql
 from core.clock import Clock
 from core.db.database import Database
 from core.errors import ConflictError, NotFoundError
@@ -103,22 +104,21 @@ class OperationStore:
             " AND environment = :environment AND created_at >= :since"
         )
         values = {"kind": kind, "service": service, "environment": environment, "since": since}
-        return await self._database.read(lambda connection: int(connection.execute(text(query), values).scalar_one()))
+        return await self._database.read(lambda connection: int(connection.execute(sql(query), values).scalar_one()))
 
     async def next_run(self, operation: Operation) -> Operation:
         """Count one more execution of the engine for an operation whose last one was lost."""
         return await self._change(operation, "UPDATE operation SET run = run + 1 WHERE number = :number", {})
 
-    async def started(self, operation: Operation, plan: JSON) -> Operation:
-        """Record the plan and that its first step comes next."""
+    async def started(self, operation: Operation, plan: JSON, error: str | None) -> Operation:
+        """Record the plan and that its first step comes next; or, with an error, that there is none."""
         update = (
-            "UPDATE operation SET state = 'running', plan = :plan, started_at = coalesce(started_at, :now)"
-            " WHERE number = :number"
+            "UPDATE operation SET state = 'running', plan = :plan, started_at = coalesce(started_at, :now),"
+            " error = :error, settling = :settling WHERE number = :number"
         )
-        steps = [step["name"] for step in plan["steps"]]
-        return await self._change(
-            operation, update, {"plan": json.dumps(plan)}, "operation.started", {"steps": steps, **plan["result"]}
-        )
+        values = {"plan": json.dumps(plan), "error": error, "settling": error is not None}
+        data = {"steps": [step["name"] for step in plan["steps"]], **plan["result"]}
+        return await self._change(operation, update, values, "operation.started", data)
 
     async def settling(self, operation: Operation, error: str) -> Operation:
         """Record that the steps were left early, with the reason."""
@@ -152,7 +152,7 @@ class OperationStore:
                 raise ConflictError(f"operation {operation.id} is already being settled; wait for its end")
             if operation.cancel_requested_by is None:
                 update = "UPDATE operation SET cancel_requested_by = :actor WHERE number = :number"
-                connection.execute(text(update), {"actor": actor, "number": number})
+                connection.execute(sql(update), {"actor": actor, "number": number})
                 entry = self._logbook.appending("operation.cancel_requested", operation.subject, {}, actor=actor)
                 entry(connection)
             return _load(connection, number)
@@ -193,7 +193,7 @@ class OperationStore:
         number, now = _number(operation.id), self._clock.now()
 
         def work(connection: Connection) -> Operation:
-            connection.execute(text(statement), {"number": number, "now": now, **values})
+            connection.execute(sql(statement), {"number": number, "now": now, **values})
             if kind:
                 actor = operation.requested_by
                 self._logbook.appending(kind, operation.subject, data, actor=actor)(connection)
@@ -216,7 +216,7 @@ def _insert(connection: Connection, new: NewOperation, now: float) -> int:
         "deadline_at": now + new.deadline_seconds, "held": held, "key": new.idempotency_key,
     }  # fmt: skip
     try:
-        return int(connection.execute(text(insert), values).scalar_one())
+        return int(connection.execute(sql(insert), values).scalar_one())
     except IntegrityError:
         holder = _holder(connection, held or "")
         if holder is None:
@@ -252,7 +252,7 @@ def _load(connection: Connection, number: int) -> Operation:
 
 
 def _load_all(connection: Connection, query: str, values: Mapping[str, Any]) -> list[Operation]:
-    return [_operation(row, _steps(connection, row.number)) for row in connection.execute(text(query), values).all()]
+    return [_operation(row, _steps(connection, row.number)) for row in connection.execute(sql(query), values).all()]
 
 
 def _steps(connection: Connection, number: int) -> tuple[StepRecord, ...]:
@@ -260,7 +260,7 @@ def _steps(connection: Connection, number: int) -> tuple[StepRecord, ...]:
         "SELECT name, state, started_at, ended_at, detail FROM operation_step"
         " WHERE operation = :number ORDER BY position"
     )
-    rows = connection.execute(text(query), {"number": number}).all()
+    rows = connection.execute(sql(query), {"number": number}).all()
     return tuple(StepRecord(row.name, StepState(row.state), row.started_at, row.ended_at, row.detail) for row in rows)
 
 

@@ -34,6 +34,9 @@ from core.tasks import OnCrash, Tasks, cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
+RUNS = 5
+"""How often an operation is carried on whose run broke off."""
+
 DEADLINE_SECONDS = 1800.0
 """When an operation without a service is given up."""
 
@@ -242,11 +245,23 @@ class Actions:
         await self._ensure_engine()
         for operation in await self._store.active():
             state = await self._engine.state(run_id_of(operation))
-            if state == RunState.OVER:
-                _log.warning("operation %s: its run was lost, it is started anew", operation.id)
-                operation = await self._store.next_run(operation)  # noqa: PLW2901
-            if state != RunState.UNDER_WAY:
+            if state == RunState.UNKNOWN:
                 await self._engine.run(run_id_of(operation))
+            elif state == RunState.OVER:
+                await self._run_anew(operation.id)
+
+    async def _run_anew(self, operation_id: str) -> None:
+        """Carry on an operation whose run ended without it, a few times at most: then something is wrong with us."""
+        operation = await self._store.get(operation_id)
+        if operation.state.ended:
+            return
+        if operation.run >= RUNS:
+            error = f"its execution broke off {operation.run} times; see the daemon's log, and look at the service"
+            operation = await self._store.settling(operation, error)
+            self._changed(await self._store.ended(operation, OperationState.FAILED, None))
+            return
+        _log.warning("operation %s: its run was lost, it is started anew", operation.id)
+        await self._engine.run(run_id_of(await self._store.next_run(operation)))
 
     async def _run(self, operation: Operation) -> None:
         try:
@@ -266,7 +281,7 @@ class Actions:
         rounds = 0
         while True:
             rounds += 1
-            if rounds % 10 == 0:
+            if rounds % 5 == 0:
                 await self._resume()
             await self._keeper.tend()
             await self._clock.sleep(self._keeper.pause_seconds())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from actions.operation import Operation
 from actions.policy import Decision, Facts, PolicyConfig, Reason, Trigger, concerns, decide
+from actions.sql import sql
 from core.clock import Clock
 from core.db.database import Database
 from core.errors import UserError
@@ -96,13 +97,18 @@ class Policies:
     async def _decide(self, policy: PolicyConfig, trigger: Trigger) -> None:
         key = (policy.name, trigger.id, trigger.transition)
         service, environment = self._world.policy_target(policy, trigger)
-        before = await self._database.read(lambda connection: _load(connection, key))
+        hour_ago = self._clock.now() - HOUR
+        before, taken = await self._database.read(
+            lambda connection: (_load(connection, key), _taken(connection, policy.name, service, environment, hour_ago))
+        )
         if before is not None and before.taken and before.operation is None:
             decision = Decision(True, Reason.ACT)  # decided before a crash, not yet done
         elif before is not None and before.reason != Reason.OPERATION_RUNNING:
             return
         else:
-            decision = decide(policy, trigger, await self._facts(policy, service, environment), self._clock.now())
+            facts = await self._world.policy_facts(policy, service, environment)
+            facts = replace(facts, last_taken_at=taken[0], taken_last_hour=taken[1])
+            decision = decide(policy, trigger, facts, self._clock.now())
         if before is None or before.reason != decision.reason:
             await self._write(key, service, environment, decision, trigger)
         operation = None
@@ -136,24 +142,6 @@ class Policies:
         await self._database.write(lambda connection: _set_operation(connection, key, operation.id))
         return decision, operation.id
 
-    async def _facts(self, policy: PolicyConfig, service: str, environment: str) -> Facts:
-        facts = await self._world.policy_facts(policy, service, environment)
-        now = self._clock.now()
-        last, count = await self._database.read(
-            lambda connection: _taken(connection, policy.name, service, environment, now - HOUR)
-        )
-        return Facts(
-            known=facts.known,
-            needs_service=facts.needs_service,
-            exclusive=facts.exclusive,
-            running=facts.running,
-            last_taken_at=last,
-            taken_last_hour=count,
-            rolled_back_by=facts.rolled_back_by,
-            quarantined=facts.quarantined,
-            obstacle=facts.obstacle,
-        )
-
     async def _write(
         self, key: tuple[str, str, str], service: str, environment: str, decision: Decision, trigger: Trigger
     ) -> None:
@@ -176,7 +164,7 @@ class Policies:
         }  # fmt: skip
 
         def work(connection: Connection) -> None:
-            connection.execute(text(upsert), values)
+            connection.execute(sql(upsert), values)
             entry(connection)
 
         await self._database.write(work)
@@ -195,7 +183,7 @@ def _load(connection: Connection, key: tuple[str, str, str]) -> _Before | None:
         " WHERE policy = :policy AND trigger_id = :trigger AND transition = :transition"
     )
     values = {"policy": key[0], "trigger": key[1], "transition": key[2]}
-    row = connection.execute(text(query), values).one_or_none()
+    row = connection.execute(sql(query), values).one_or_none()
     return _Before(bool(row.taken), row.reason, row.operation) if row is not None else None
 
 
@@ -205,7 +193,7 @@ def _set_operation(connection: Connection, key: tuple[str, str, str], operation:
         " WHERE policy = :policy AND trigger_id = :trigger AND transition = :transition"
     )
     values = {"operation": operation, "policy": key[0], "trigger": key[1], "transition": key[2]}
-    connection.execute(text(update), values)
+    connection.execute(sql(update), values)
 
 
 def _taken(
@@ -217,5 +205,5 @@ def _taken(
     )
     count = "SELECT COUNT(*) FROM policy_decision WHERE policy = :policy AND taken = 1 AND decided_at >= :since"
     values = {"policy": policy, "service": service, "environment": environment, "since": since}
-    latest = connection.execute(text(last), values).scalar()
-    return latest, int(connection.execute(text(count), values).scalar_one())
+    latest = connection.execute(sql(last), values).scalar()
+    return latest, int(connection.execute(sql(count), values).scalar_one())

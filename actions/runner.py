@@ -87,18 +87,19 @@ class Runner:
     async def drive(self, run_id: str, call: StepCall) -> None:
         """Carry out the run of an operation; returns when it has ended."""
         operation_id = operation_id_of(run_id)
-        planned = await call("plan", lambda: self._plan(operation_id, run_id))
+        # Not a call of the engine: the plan is in our own table, so that it is the same whenever it is asked for.
+        planned = await self._plan(operation_id, run_id)
         if planned is None:
             return
         ending, begun = planned["ending"], 0
-        steps = [PlannedStep.from_json(step) for step in planned["plan"]["steps"]]
+        steps = [PlannedStep.from_json(step) for step in planned["steps"]]
         for position, step in enumerate(steps):
             if ending is None:
                 begun = position + 1
                 ending = await call(step.name, self._stepper(operation_id, position, step))
         if ending is not None:
             await self._settle(operation_id, steps[:begun], Ending(ending), call)
-        await call("end", lambda: self._end(operation_id, ending, planned["plan"]["result"]))
+        await call("end", lambda: self._end(operation_id, ending, planned["result"]))
 
     def _stepper(
         self, operation_id: str, position: int, step: PlannedStep, settling: bool = False
@@ -112,7 +113,7 @@ class Runner:
             await call(f"settle {step.name}", self._stepper(operation_id, 1000 + index, step, settling=True))
 
     async def _plan(self, operation_id: str, run_id: str) -> JSON:
-        """Return the plan and, where there is none, how that ended the operation; None when there is nothing to do."""
+        """Return the plan, with `ending` where there could be none; None when there is nothing to do."""
         try:
             operation = await self._persist(lambda: self._store.get(operation_id))
         except NotFoundError:
@@ -121,7 +122,7 @@ class Runner:
         if operation.state.ended or run_id != run_id_of(operation):
             return None
         if operation.plan is not None:
-            return {"plan": operation.plan, "ending": None}
+            return operation.plan
         plan, ending, error = Plan(()), None, ""
         async with self._bounded(operation, operation.deadline_at, cancellable=True) as scope:
             try:
@@ -133,11 +134,10 @@ class Runner:
                 ending, error = Ending.FAILED.value, f"planning failed: {failure!r}"
         if scope.reason is not None:
             ending, error = scope.reason, _ending_text(scope.reason, operation, "planning")
-        started = await self._persist(lambda: self._store.started(operation, plan.to_json()))
-        if ending is not None:
-            started = await self._persist(lambda: self._store.settling(started, error))
+        planned = {**plan.to_json(), "ending": ending}
+        started = await self._persist(lambda: self._store.started(operation, planned, error if ending else None))
         self._on_change(started)
-        return {"plan": plan.to_json(), "ending": ending}
+        return planned
 
     async def _make_plan(self, operation: Operation) -> Plan:
         action = self._action_of(operation.kind)

@@ -19,6 +19,7 @@ services:
     environments:
       production:
         runtime: {process: {argv: [sleep, "3600"]}}
+        ports: 18801-18802
         strategy: recreate
         health_check: {command: {argv: ["true"]}}
 policies:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from pydantic import TypeAdapter
-
 from collectors.context import CollectorContext
 from core.errors import TransientError
 from metrics.frame import Family, FloatArray, Layout, TimeArray
@@ -87,7 +85,7 @@ class CollectorPlugin(Protocol):
     config_key: ClassVar[str]
     """The top-level key of the config file that belongs to this plugin, such as `scrape_configs`."""
 
-    config_type: ClassVar[TypeAdapter[Any]]
+    config_type: ClassVar[Any]
     """Validates the value under that key."""
 
     config_default: ClassVar[Any]

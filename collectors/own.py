@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from prometheus_client import CollectorRegistry
-from pydantic import TypeAdapter
 
 from collectors.collector import Collector, Readings
 from collectors.context import CollectorContext
@@ -67,7 +66,7 @@ class OwnPlugin:
     """Makes the one collector of the daemon's own metrics."""
 
     config_key: ClassVar[str] = "own"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(OwnConfig)
+    config_type: ClassVar[Any] = OwnConfig
     config_default: ClassVar[Any] = OwnConfig()
 
     def build(self, config: OwnConfig, context: CollectorContext) -> Sequence[Collector]:

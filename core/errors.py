@@ -21,6 +21,10 @@ class NotFoundError(UserError):
     """What was asked for by name does not exist."""
 
 
+class ForbiddenError(UserError):
+    """Who asked may not do what was asked."""
+
+
 class ConflictError(UserError):
     """What was asked for cannot be done now, because of something that is already so."""
 

@@ -40,15 +40,14 @@ from daemon.telemetry import Telemetry
 from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
 from metrics.frame import Frame
-from metrics.head import Head
 from metrics.promql.engine import Engine
+from metrics.store import Store
 
 _log = logging.getLogger(__name__)
 
 STOP_SECONDS = 9.0
 """The most that a stop may take: a service manager that waits ten seconds never has to kill us."""
 
-TRIM_SECONDS = 60.0
 LAG_SECONDS = 1.0
 
 
@@ -86,14 +85,14 @@ class Daemon:
             directory / "state.db", MIGRATIONS, clock=clock, tasks=tasks, on_trouble=self.telemetry.database_trouble
         )
         self.logbook = Logbook(self.database, clock)
-        self.head = Head(retention_seconds=loaded.root.store.retention, registry=registry)
-        self.engine = Engine(self.head)
+        self.store = Store(directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits)
+        self.engine = Engine(self.store)
         self._wiring = Wiring(
             alerting=lambda: self.alerting, actions=lambda: self.actions, clock=clock, tasks=tasks,
             changed=self._changed,
         )  # fmt: skip
         self.alerting = Alerting(
-            self.head, self.engine, self.database, self.logbook, clock, tasks, registry,
+            self.store, self.engine, self.database, self.logbook, clock, tasks, registry,
             self._wiring.on_alerting_event, external_url=loaded.root.web.external_url or "",
             settle_seconds=prepared.settle_seconds,
         )  # fmt: skip
@@ -102,7 +101,7 @@ class Daemon:
             self._wiring.on_actions_event, self._wiring.is_service_alerting, base=loaded.base,
         )  # fmt: skip
         self.collectors = CollectorManager(clock, tasks, registry, self._on_frame, self._on_end)
-        self._receiver = Receiver(loaded.root.remote_write_receiver, self.head.offer, clock=clock, registry=registry)
+        self._receiver = Receiver(loaded.root.remote_write_receiver, self.store.append, clock=clock, registry=registry)
         self.intake = Intake(self._receiver, arrived=self.alerting.on_frame)
         self.push = PushDoor(
             loaded.root.push, self.database, interval_seconds=loaded.root.global_.scrape_interval, clock=clock,
@@ -110,7 +109,16 @@ class Daemon:
         )  # fmt: skip
         self.web = WebServer(self, loaded.root.web, base=loaded.base)
         self._lifecycle = Lifecycle(
-            [self.database, self.alerting, self.actions, self.collectors, self.push, self.web, self._watchdog()]
+            [
+                self.database,
+                self.store,
+                self.alerting,
+                self.actions,
+                self.collectors,
+                self.push,
+                self.web,
+                self._watchdog(),
+            ]
         )
 
     def _watchdog(self) -> Watchdog:
@@ -132,7 +140,9 @@ class Daemon:
 
     def health(self) -> Health:
         """Return the health of the whole system, the daemon's own troubles included."""
-        return self.alerting.health(own_reasons(self.database.trouble, self.config.error, self._stalled))
+        return self.alerting.health(
+            own_reasons(self.database.trouble, self.config.error, self._stalled, self.store.trouble)
+        )
 
     def request_stop(self) -> None:
         """End `run` soon; safe to call from a signal handler, and more than once."""
@@ -204,14 +214,14 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         await self._apply(prepared)
         await self._lifecycle.start()
-        self.tasks.spawn(self._trim, name="store-trim")
         self.tasks.spawn(self._measure_lag, name="loop-lag")
         await self._record("daemon.started", "daemon", {"version": __version__, "config": self.config.file})
-        gc.freeze()  # what start-up made stays for ever; collections need not look at it again
-        gc.enable()
+        if self.store.losses:
+            await self._record("store.lost", "daemon", {"losses": [str(loss) for loss in self.store.losses]})
         self.ready = True
         self._notifier.ready(self._status_line())
         _log.info("ready: %s", self.web.url)
+        _settle_memory()
 
     async def _stop(self) -> None:
         self.ready = False
@@ -247,17 +257,12 @@ class Daemon:
         self.web.changed()
 
     def _on_frame(self, frame: Frame) -> None:
-        self.head.append(frame)
+        self.store.append(frame)
         self.alerting.on_frame(frame)
 
     def _on_end(self, source: str, timestamp_ms: int) -> None:
-        self.head.end_source(source, timestamp_ms)
+        self.store.end_source(source, timestamp_ms)
         self.alerting.on_end(source)
-
-    async def _trim(self) -> None:
-        while True:
-            await self.clock.sleep(TRIM_SECONDS)
-            self.head.trim(int(self.clock.now() * 1000))
 
     async def _measure_lag(self) -> None:
         while True:
@@ -277,6 +282,13 @@ class Daemon:
     def _task_was_vital(self, name: str, error: BaseException) -> None:
         self._failure = f"task {name}, which nothing works without, crashed: {error!r}"
         self.request_stop()
+
+
+def _settle_memory() -> None:
+    """Drop what only the start needed; what is left stays for ever, and collections need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def run(config: Path | None) -> int:

@@ -8,21 +8,24 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, TypeAdapter, create_model
+from pydantic import Field, create_model
 
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
 from collectors.push.config import PushConfig
 from collectors.remote_write.config import RemoteWriteReceiverConfig
+from collectors.size import ByteSize
 from core.config import Duration, Section, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.yaml_file import Document, parse_yaml, read_yaml
 from daemon.state_directory import default_state_directory
+from metrics.store_limits import StoreLimits
 from security.listen import check_listen, parse_listen
 
 DEFAULT_LISTEN = "127.0.0.1:8797"
+_DAY = 86_400.0
 
 
 class GlobalConfig(Section):
@@ -68,9 +71,48 @@ class StateConfig(Section):
 
 
 class StoreConfig(Section):
-    """The samples that are kept in memory."""
+    """The samples: how long they are kept on disk, and how many. docs/store.md tells what becomes of them."""
 
-    retention: Annotated[Duration, Field(gt=0, description="How long samples are kept.", examples=["6h"])] = 6 * 3600.0
+    retention: Annotated[
+        Duration,
+        Field(gt=0, description="How long samples are kept as they came, in steps of 2h.", examples=["15d"]),
+    ] = 15 * _DAY
+    history_5m: Annotated[
+        Duration,
+        Field(
+            ge=0, description="How long what each five minutes came to is kept; 0s for not at all.", examples=["90d"]
+        ),
+    ] = 90 * _DAY
+    history: Annotated[
+        Duration,
+        Field(ge=0, description="How long what each hour came to is kept; 0s for not at all.", examples=["1y"]),
+    ] = 365 * _DAY
+    max_size: Annotated[
+        ByteSize | None,
+        Field(
+            gt=0,
+            description="The most that all of it may take on disk; the oldest samples go first.",
+            examples=["20GB"],
+        ),
+    ] = None
+    max_series: Annotated[
+        int, Field(gt=0, description="How many series may be there at a time; more are refused and counted.")
+    ] = 2_000_000
+    max_series_per_source: Annotated[
+        int, Field(gt=0, description="How many series one source may have; more are refused and counted.")
+    ] = 1_000_000
+
+    @property
+    def limits(self) -> StoreLimits:
+        """The section as the store wants it."""
+        return StoreLimits(
+            retention_seconds=self.retention,
+            five_minute_seconds=self.history_5m,
+            hour_seconds=self.history,
+            max_bytes=self.max_size,
+            max_series=self.max_series,
+            max_source_series=self.max_series_per_source,
+        )
 
 
 class LogConfig(Section):
@@ -86,7 +128,7 @@ class RootConfig(AlertingConfig, ActionsConfig):
     global_: Annotated[GlobalConfig, Field(alias="global", description="Defaults.")] = GlobalConfig()
     web: Annotated[WebConfig, Field(description="The page, the API and /metrics.")] = WebConfig()
     state: Annotated[StateConfig, Field(description="What must outlive the daemon.")] = StateConfig()
-    store: Annotated[StoreConfig, Field(description="The samples that are kept in memory.")] = StoreConfig()
+    store: Annotated[StoreConfig, Field(description="The samples that are kept.")] = StoreConfig()
     remote_write_receiver: Annotated[
         RemoteWriteReceiverConfig, Field(description="What others may send to /api/v1/write.")
     ] = RemoteWriteReceiverConfig()
@@ -137,14 +179,9 @@ def collector_plugins() -> dict[str, CollectorPlugin]:
 def config_model() -> type[RootConfig]:
     """Return the model of a whole config file, with the sections of all installed plugins."""
     fields: dict[str, Any] = {
-        plugin.config_key: (_annotation(plugin), plugin.config_default) for plugin in collector_plugins().values()
+        plugin.config_key: (plugin.config_type, plugin.config_default) for plugin in collector_plugins().values()
     }
     return create_model("ConfigFile", __base__=RootConfig, __doc__=RootConfig.__doc__, **fields)
-
-
-def _annotation(plugin: CollectorPlugin) -> Any:
-    kind = plugin.config_type
-    return kind._type if isinstance(kind, TypeAdapter) else kind
 
 
 def load(file: Path | None) -> LoadedConfig:

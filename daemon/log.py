@@ -62,5 +62,5 @@ def set_up_logging(
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # One line for every request is the access log of a web server; we are none. The libraries say too much at info.
-    for name in ("aiohttp.access", "asyncio", "dbos", "apscheduler"):
+    for name in ("aiohttp.access", "asyncio", "dbos"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -14,15 +14,16 @@ from collectors.collector import Collector
 from collectors.context import CollectorContext
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
-from daemon.config import LoadedConfig, load
+from daemon.config import LoadedConfig, StoreConfig, load
 from security.secret import read_secret_file
 
+_STORE = tuple(("store", key) for key in StoreConfig.model_fields)
 NEEDS_RESTART = (
     ("web", "listen"),
     ("web", "token_file"),
     ("state", "directory"),
-    ("store", "retention"),
     ("remote_write_receiver", "max_series"),
+    *_STORE,
 )
 
 

@@ -139,11 +139,15 @@ def concerns(alert: Alert, service: str, environment: str) -> bool:
     )
 
 
-def own_reasons(trouble: Trouble | None, config_error: str | None, stalled: str | None) -> Iterable[Reason]:
+def own_reasons(
+    trouble: Trouble | None, config_error: str | None, stalled: str | None, store_trouble: str | None = None
+) -> Iterable[Reason]:
     """Return what is wrong with the daemon itself, for the health of the whole."""
     if trouble is not None:
         message = f"the state database cannot be written: {trouble.reason}; nothing is acted until it can"
         yield Reason(Aspect.DATABASE, Status.DEGRADED, message)
+    if store_trouble is not None:
+        yield Reason(Aspect.RESOURCES, Status.DEGRADED, f"samples are not safe on disk: {store_trouble}")
     if config_error is not None:
         yield Reason(Aspect.AVAILABILITY, Status.DEGRADED, f"the newest config was refused: {config_error}")
     if stalled is not None:

@@ -87,3 +87,11 @@ class Frame:
     values: FloatArray
     timestamps_ms: TimeArray | None = None
     families: Mapping[str, Family] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A source has ended: all its live series get the staleness marker."""
+
+    source: str
+    timestamp_ms: int

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from metrics.frame import Frame
+from metrics.frame import End, Frame
 from metrics.index import Index
 from metrics.label import METRIC_NAME, Labels, label_value
 from metrics.matrix import Columns
@@ -25,6 +25,8 @@ from metrics.storage import Block, Matcher, Storage, is_missing
 
 _OWN_TIME = -1
 """Stands where a column would, for a series that brings its own timestamps."""
+
+_NEVER = np.iinfo(np.int64).max
 
 _PLAN_ROOM = 1_000_000
 """How many series all remembered selections together may name."""
@@ -48,7 +50,9 @@ class Head(Storage):
     Args:
         retention_seconds: how far back `trim` keeps samples.
         registry: gets the store's own metrics.
-        max_series: further series are refused, and counted.
+        max_series, max_source_series: further series are refused, in all and of one source, and counted.
+        own_time_seconds: samples that bring times of their own may be so much older than their collection; by
+            default as old as what `trim` keeps.
     """
 
     def __init__(
@@ -57,9 +61,14 @@ class Head(Storage):
         registry: CollectorRegistry | None = None,
         *,
         max_series: int = 2_000_000,
+        max_source_series: int = 2_000_000,
+        own_time_seconds: float | None = None,
     ) -> None:
         self._retention_ms = round(retention_seconds * 1000)
         self._max_series = max_series
+        self._max_source_series = max_source_series
+        self._own_time_ms = round((retention_seconds if own_time_seconds is None else own_time_seconds) * 1000)
+        self._closed_ms = -_NEVER
         self._index = Index()
         self._sources: dict[str, Source] = {}
         self._source_numbers: dict[Source, int] = {}
@@ -88,24 +97,68 @@ class Head(Storage):
         with self._lock:
             return sum(source.size_bytes for source in self._sources.values())
 
-    def append(self, frame: Frame) -> None:
-        """Take in a frame.
+    def append(self, frame: Frame, refused: Tally[Reject] | None = None) -> bool:
+        """Take in a frame, and tell whether it was: its place in the order of its source was right.
 
         Series of the source that are no longer there get the staleness marker. A frame that is not newer than the one
         before, samples with own times that are out of order, and series beyond the limit are refused and counted.
-        """
-        self.offer(frame)
 
-    def offer(self, frame: Frame) -> Mapping[Reject, int]:
-        """Take in a frame as `append` does, and return how many of its samples were refused, by reason."""
+        Args:
+            refused: gets how many samples were refused, by reason.
+        """
         rejected: Tally[Reject] = Tally()
         with self._lock:
             source = self._sources.get(frame.source) or self._new_source(frame.source)
-            taken = source.append(frame, rejected, self._retention_ms)
+            in_order = frame.timestamp_ms > source.last_ms
+            if frame.timestamp_ms < self._closed_ms:
+                rejected[Reject.OUT_OF_BOUNDS], in_order, taken = len(frame.layout), False, 0
+            else:
+                earliest_ms = max(frame.timestamp_ms - self._own_time_ms, self._closed_ms)
+                taken = source.append(frame, rejected, earliest_ms)
         self._appended.inc(taken)
         for reason, count in rejected.items():
             self._rejected[reason].inc(count)
-        return +rejected
+        if refused is not None:
+            refused.update(rejected)
+        return in_order
+
+    def close_before(self, time_ms: int) -> None:
+        """Refuse all samples from before a time from now on."""
+        with self._lock:
+            self._closed_ms = max(self._closed_ms, time_ms)
+
+    def first_ms_from(self, start_ms: int) -> int | None:
+        """Return the time of the oldest sample that is not older than `start_ms`; None where there is none."""
+        with self._lock:
+            first = (source.first_ms_from(start_ms) for source in self._sources.values())
+            return min((time for time in first if time is not None), default=None)
+
+    def load(self, entries: Iterable[Frame | End], start_ms: int) -> None:
+        """Take in what was taken in before, as written down then; what is older than `start_ms` is left out."""
+        for entry in entries:
+            if entry.timestamp_ms < start_ms:
+                continue
+            with self._lock:
+                if isinstance(entry, End):
+                    if entry.source in self._sources:
+                        self._sources[entry.source].end(entry.timestamp_ms)
+                else:
+                    source = self._sources.get(entry.source) or self._new_source(entry.source)
+                    source.append(entry, Tally(), entry.timestamp_ms - self._own_time_ms)
+
+    def sections(self, start_ms: int, end_ms: int, max_samples: int) -> Iterator[tuple[str, Iterator[Block]]]:
+        """Yield everything in a time range: for each source, blocks of equal times one after the other.
+
+        No block has more than about `max_samples`. Nothing may be trimmed meanwhile.
+        """
+        with self._lock:
+            sources = list(self._sources.values())
+        for source in sources:
+            yield source.name, self._shared_blocks(source, start_ms, end_ms, max_samples)
+            with self._lock:
+                own = list(_with_own_time(None, source.own_series, start_ms, end_ms))
+            for block in own:
+                yield source.name, iter((block,))
 
     def end_source(self, source: str, timestamp_ms: int) -> None:
         """Mark all live series of a source as ended."""
@@ -119,13 +172,26 @@ class Head(Storage):
         One block for each source that has any, and one for each set of own timestamps.
         """
         with self._lock:
+            return [block for _, block in self._select(matchers, start_ms, end_ms)]
+
+    def select_by_source(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[tuple[str, Block]]:
+        """Return what select() returns, each block with its source."""
+        with self._lock:
+            return list(self._select(matchers, start_ms, end_ms))
+
+    def select_newest(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Block]:
+        """Return what select() returns, less samples that have a newer one of the same series in their block.
+
+        As long as no series comes or goes, `series` of a block is the same tuple as the last time.
+        """
+        with self._lock:
             blocks: list[Block] = []
             for part in self._plan(tuple(matchers)):
-                shared = part.source.block_of(part.columns, part.series, start_ms, end_ms) if part.series else None
                 if part.own:
+                    shared = part.source.block_of(part.columns, part.series, start_ms, end_ms) if part.series else None
                     blocks += _with_own_time(shared, part.own, start_ms, end_ms)
-                elif shared is not None:
-                    blocks.append(shared)
+                elif newest := part.source.newest_block_of(part.columns, part.series, start_ms, end_ms):
+                    blocks.append(newest)
             return blocks
 
     def metric_names(self) -> set[str]:
@@ -144,10 +210,14 @@ class Head(Storage):
 
     def trim(self, now_ms: int) -> None:
         """Forget what is older than the retention, and series that have no samples left."""
+        self.trim_before(now_ms - self._retention_ms)
+
+    def trim_before(self, cutoff_ms: int) -> None:
+        """Forget what is older than a time, and series that have no samples left."""
         with self._lock:
             gone: list[int] = []
             for source in list(self._sources.values()):
-                dead, moved = source.trim(now_ms - self._retention_ms)
+                dead, moved = source.trim(cutoff_ms)
                 gone += dead
                 if moved:
                     self._place_again(source)
@@ -159,6 +229,25 @@ class Head(Storage):
             self._forget_plans()
             for source in self._sources.values():
                 source.forget_mapping()
+
+    def _select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Iterator[tuple[str, Block]]:
+        for part in self._plan(tuple(matchers)):
+            shared = part.source.block_of(part.columns, part.series, start_ms, end_ms) if part.series else None
+            if part.own:
+                for block in _with_own_time(shared, part.own, start_ms, end_ms):
+                    yield part.source.name, block
+            elif shared is not None:
+                yield part.source.name, shared
+
+    def _shared_blocks(self, source: Source, start_ms: int, end_ms: int, max_samples: int) -> Iterator[Block]:
+        with self._lock:
+            columns = source.columns_in(start_ms, end_ms)
+            step = max(1, max_samples // max(1, source.rows_in(start_ms, end_ms)))
+        for start in range(0, len(columns), step):
+            with self._lock:
+                block = source.block_of_columns(columns[start : start + step], start_ms, end_ms)
+            if block is not None:
+                yield block
 
     def _measure(self, registry: CollectorRegistry | None) -> None:
         series = Gauge("watchkeeper_store_series", "Series that have samples in memory.", registry=registry)
@@ -174,7 +263,7 @@ class Head(Storage):
         self._rejected = {reason: rejected.labels(reason.value) for reason in Reject}
 
     def _new_source(self, name: str) -> Source:
-        source = Source(name, self._enter)
+        source = Source(name, self._enter, self._max_source_series)
         self._sources[name] = self._by_number[self._next_source] = source
         self._source_numbers[source] = self._next_source
         self._next_source += 1

@@ -73,6 +73,13 @@ class Matrix:
         """The time of the oldest row."""
         return int(self._chunks[0].times[0]) if self._chunks else None
 
+    def first_ms_from(self, start_ms: int) -> int | None:
+        """Return the time of the oldest row that is not older than `start_ms`."""
+        for chunk in self._chunks:
+            if chunk.last_ms >= start_ms:
+                return int(chunk.times[: chunk.rows][chunk.times[: chunk.rows].searchsorted(start_ms)])
+        return None
+
     def append(self, timestamp_ms: int, width: int, columns: Columns, values: FloatArray, stale: Columns) -> None:
         """Add a row: `values` in `columns`, staleness markers in `stale`, nothing elsewhere.
 
@@ -109,6 +116,18 @@ class Matrix:
         if len(parts) < 2:
             return parts[0] if parts else None
         return np.concatenate([times for times, _ in parts]), np.concatenate([values for _, values in parts])
+
+    def newest(self, start_ms: int, end_ms: int, columns: Columns) -> tuple[TimeArray, FloatArray] | None:
+        """Return the newest of the rows that window() would return."""
+        for chunk in reversed(self._chunks):
+            if int(chunk.times[0]) > end_ms:
+                continue
+            times = chunk.times[: chunk.rows]
+            row = chunk.rows - 1 if chunk.last_ms <= end_ms else int(times.searchsorted(end_ms, "right")) - 1
+            if times[row] < start_ms:
+                return None
+            return times[row : row + 1], _pick(chunk.values[row : row + 1], columns)
+        return None
 
     def trim(self, cutoff_ms: int) -> bool:
         """Drop the chunks whose rows are all older; tell whether there were any."""

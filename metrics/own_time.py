@@ -40,6 +40,11 @@ class OwnTimeSeries:
         """The memory of the samples."""
         return len(self._times) * (self._times.itemsize + self._bits.itemsize)
 
+    def first_ms_from(self, start_ms: int) -> int | None:
+        """Return the time of the oldest sample that is not older than `start_ms`."""
+        place = bisect_left(self._times, start_ms)
+        return self._times[place] if place < len(self._times) else None
+
     @property
     def last_ms(self) -> int | None:
         """The time of the newest sample."""

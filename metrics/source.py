@@ -16,7 +16,7 @@ from metrics.frame import NO_TIMESTAMP, Frame, Layout
 from metrics.label import Labels
 from metrics.matrix import Columns, Matrix
 from metrics.own_time import OwnTimeSeries, Reject
-from metrics.storage import Block
+from metrics.storage import Block, is_missing
 
 _NEVER = np.iinfo(np.int64).max
 _FUTURE_MS = 600_000
@@ -51,10 +51,14 @@ class Source:
 
     Args:
         enter: gives a new series its number in the store's index, or None if the store is full.
+        max_series: further series are refused.
     """
 
-    def __init__(self, name: str, enter: Callable[[Source, Labels, int], int | None]) -> None:
+    def __init__(
+        self, name: str, enter: Callable[[Source, Labels, int], int | None], max_series: int = 2_000_000
+    ) -> None:
         self.name = name
+        self._max_series = max_series
         self.last_ms: int = -_NEVER
         self._enter = enter
         self._matrix = Matrix()
@@ -80,12 +84,12 @@ class Source:
         """The memory of the samples."""
         return self._matrix.size_bytes + sum(series.size_bytes for series in self._own.values())
 
-    def append(self, frame: Frame, rejected: Counter[Reject], keep_ms: int) -> int:
+    def append(self, frame: Frame, rejected: Counter[Reject], earliest_ms: int) -> int:
         """Take a frame in and return how many samples were taken.
 
         Args:
             rejected: gets the samples that were not taken, by reason.
-            keep_ms: samples dated further before the frame are refused.
+            earliest_ms: samples with times of their own that are older are refused.
         """
         count = len(frame.layout)
         if frame.timestamp_ms <= self.last_ms:
@@ -101,7 +105,7 @@ class Source:
         if len(values) or len(stale):
             self._matrix.append(frame.timestamp_ms, len(self._labels), mapping.columns, values, stale)
         rejected[Reject.SERIES_LIMIT] += mapping.refused
-        return len(values) + (self._append_own(mapping, frame, rejected, keep_ms) if mapping.own_series else 0)
+        return len(values) + (self._append_own(mapping, frame, rejected, earliest_ms) if mapping.own_series else 0)
 
     def end(self, timestamp_ms: int) -> None:
         """Mark all series of the matrix as ended."""
@@ -118,17 +122,61 @@ class Source:
 
         Columns whose series lived wholly outside of the time range are left out.
         """
-        if self._changed_ms >= start_ms or len(self._live) < len(self._labels):
-            there = (self._died[columns] >= start_ms) & (self._born[columns] <= end_ms)
-            if not there.all():
-                if isinstance(columns, slice):
-                    columns = np.arange(columns.start, columns.stop)
-                columns = columns[there]
-                series = [series[i] for i in there.nonzero()[0].tolist()]
+        columns, series = self._alive(columns, series, start_ms, end_ms)
         if not series:
             return None
         window = self._matrix.window(start_ms, end_ms, columns)
         return None if window is None else Block(series, *window)
+
+    def newest_block_of(self, columns: Columns, series: Sequence[Labels], start_ms: int, end_ms: int) -> Block | None:
+        """Return one row where every series has a sample in the newest row, else what block_of() returns."""
+        columns, series = self._alive(columns, series, start_ms, end_ms)
+        if not series:
+            return None
+        window = self._matrix.newest(start_ms, end_ms, columns)
+        if window is not None and is_missing(window[1]).any():
+            window = self._matrix.window(start_ms, end_ms, columns)
+        return None if window is None else Block(series, *window)
+
+    def _alive(
+        self, columns: Columns, series: Sequence[Labels], start_ms: int, end_ms: int
+    ) -> tuple[Columns, Sequence[Labels]]:
+        """Return the columns whose series lived at some time of the range, and their labels."""
+        if self._changed_ms < start_ms and len(self._live) == len(self._labels):
+            return columns, series
+        there = (self._died[columns] >= start_ms) & (self._born[columns] <= end_ms)
+        if there.all():
+            return columns, series
+        if isinstance(columns, slice):
+            columns = np.arange(columns.start, columns.stop)
+        return columns[there], [series[i] for i in there.nonzero()[0].tolist()]
+
+    def columns_in(self, start_ms: int, end_ms: int) -> IndexArray:
+        """Return the columns of all series that lived at some time of the range."""
+        used = len(self._labels)
+        there = (self._died[:used] >= start_ms) & (self._born[:used] <= end_ms)
+        return np.array([c for c in there.nonzero()[0].tolist() if self._labels[c] is not None], dtype=np.intp)
+
+    def block_of_columns(self, columns: IndexArray, start_ms: int, end_ms: int) -> Block | None:
+        """Return what block_of() does, for columns from columns_in()."""
+        series = [labels for column in columns.tolist() if (labels := self._labels[column]) is not None]
+        return self.block_of(as_columns(columns), series, start_ms, end_ms)
+
+    def rows_in(self, start_ms: int, end_ms: int) -> int:
+        """Return how many times the matrix has in the range."""
+        window = self._matrix.window(start_ms, end_ms, slice(0, 0))
+        return 0 if window is None else len(window[0])
+
+    @property
+    def own_series(self) -> list[OwnTimeSeries]:
+        """All series that bring their own times."""
+        return list(self._own.values())
+
+    def first_ms_from(self, start_ms: int) -> int | None:
+        """Return the time of the oldest sample that is not older than `start_ms`."""
+        own = (series.first_ms_from(start_ms) for series in self._own.values())
+        found = (self._matrix.first_ms_from(start_ms), *own)
+        return min((time for time in found if time is not None), default=None)
 
     def own_time_series(self, number: int) -> OwnTimeSeries:
         """Return the series with own times that the index knows by this number."""
@@ -210,7 +258,7 @@ class Source:
         column = self._column_of.get(labels)
         if column is not None:
             return column
-        number = self._enter(self, labels, self._free[0] if self._free else len(self._labels))
+        number = self._room(labels, self._free[0] if self._free else len(self._labels))
         if number is None:
             return -1
         if self._free:
@@ -227,24 +275,29 @@ class Source:
         self._born[column], self._died[column] = now_ms, _NEVER
         return column
 
+    def _room(self, labels: Labels, column: int) -> int | None:
+        if len(self._column_of) + len(self._own) >= self._max_series:
+            return None
+        return self._enter(self, labels, column)
+
     def _own_series(self, labels: Labels) -> OwnTimeSeries | None:
         series = self._own.get(labels)
         if series is None:
-            number = self._enter(self, labels, -1)
+            number = self._room(labels, -1)
             if number is None:
                 return None
             series = OwnTimeSeries(labels, number)
             self._own[labels] = self._own_by_number[number] = series
         return series
 
-    def _append_own(self, mapping: _Mapping, frame: Frame, rejected: Counter[Reject], keep_ms: int) -> int:
+    def _append_own(self, mapping: _Mapping, frame: Frame, rejected: Counter[Reject], earliest_ms: int) -> int:
         times = [NO_TIMESTAMP] * len(frame.layout) if frame.timestamps_ms is None else frame.timestamps_ms.tolist()
         bits = np.ascontiguousarray(frame.values).view(np.uint64).tolist()
-        earliest, latest = frame.timestamp_ms - keep_ms, frame.timestamp_ms + _FUTURE_MS
+        latest = frame.timestamp_ms + _FUTURE_MS
         taken = 0
         for position, series in mapping.own_series:
             time = frame.timestamp_ms if times[position] == NO_TIMESTAMP else times[position]
-            reason = series.append(time, bits[position]) if earliest <= time <= latest else Reject.OUT_OF_BOUNDS
+            reason = series.append(time, bits[position]) if earliest_ms <= time <= latest else Reject.OUT_OF_BOUNDS
             if reason is None:
                 taken += 1
             else:

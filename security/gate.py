@@ -17,6 +17,9 @@ from security.attempts import Attempts, network_of
 from security.listen import ListenAddress, host_of, is_loopback
 from security.token import Presented, Token, presented
 
+LOCAL_ACTOR = "local"
+"""Somebody on this machine, while no token is configured."""
+
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 """Answer without a token: load balancers and container health checks have none."""
 
@@ -107,7 +110,7 @@ class Gate:
         if refusal is not None:
             return Decision(refusal)
         if self._token is None:
-            return Decision(None, actor="local")
+            return Decision(None, actor=LOCAL_ACTOR)
         if visit.path in OPEN_PATHS and visit.method in _SAFE_METHODS:
             return Decision(None, actor="anonymous")
         return self._sign_in(visit, self._token)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from actions.operation import JSON
+from actions.sql import sql
 from core.clock import Clock
 from core.db.database import Database
 from core.errors import NotFoundError, UserError
@@ -234,7 +235,7 @@ class RevisionStore:
                 "folder": folder_of.replace("{number}", str(number)), "settings": json.dumps(dict(settings)),
                 "now": self._clock.now(),
             }  # fmt: skip
-            connection.execute(text(insert), {**self._key, **values})
+            connection.execute(sql(insert), {**self._key, **values})
             self._log(connection, "candidate", number, version, operation)
             return self._history(connection).get(number)
 
@@ -258,7 +259,7 @@ class RevisionStore:
             )
             for instance, port in enumerate(ports):
                 values = {"number": number, "instance": instance, "port": port}
-                connection.execute(text(insert), {**self._key, **values})
+                connection.execute(sql(insert), {**self._key, **values})
 
         await self._database.write(work)
 
@@ -266,7 +267,7 @@ class RevisionStore:
         """Record that a revision has no instances any more."""
         delete = "DELETE FROM revision_port WHERE service = :service AND environment = :environment"
         await self._database.write(
-            lambda connection: connection.execute(text(delete + " AND revision = :n"), {**self._key, "n": number})
+            lambda connection: connection.execute(sql(delete + " AND revision = :n"), {**self._key, "n": number})
         )
 
     async def serve(
@@ -293,7 +294,7 @@ class RevisionStore:
                 " DO UPDATE SET current = :current, standby = :standby, baking_until = :until"
             )
             values = {"current": current, "standby": standby, "until": baking_until}
-            connection.execute(text(upsert), {**self._key, **values})
+            connection.execute(sql(upsert), {**self._key, **values})
             before = {revision.number: revision for revision in self._history(connection).revisions}
             for number, state in states.items():
                 if before[number].state is not state:
@@ -301,7 +302,7 @@ class RevisionStore:
                     self._log(connection, state.value, number, before[number].version, operation)
             if rolled_back is not None:
                 mark = "UPDATE revision SET rolled_back_by = :by" + _WHERE_REVISION
-                connection.execute(text(mark), {**self._key, "by": operation, "number": rolled_back})
+                connection.execute(sql(mark), {**self._key, "by": operation, "number": rolled_back})
 
         await self._database.write(work)
 
@@ -320,12 +321,12 @@ class RevisionStore:
             "state": state.value, "deployed": deployed, "good": state is RevisionState.GOOD, "now": now,
             "number": number,
         }  # fmt: skip
-        connection.execute(text(update), {**self._key, **values})
+        connection.execute(sql(update), {**self._key, **values})
 
     async def _update(self, number: int, change: str, values: Mapping[str, Any]) -> None:
         update = f"UPDATE revision SET {change}" + _WHERE_REVISION
         await self._database.write(
-            lambda connection: connection.execute(text(update), {**self._key, **values, "number": number})
+            lambda connection: connection.execute(sql(update), {**self._key, **values, "number": number})
         )
 
     def _log(self, connection: Connection, state: str, number: int, version: str, operation: str) -> None:
@@ -338,13 +339,13 @@ class RevisionStore:
             "SELECT number, version, state, artifact, artifact_sha256, folder, settings, operation, created_at,"
             " deployed_at, promoted_at, rolled_back_by FROM revision" + where + " ORDER BY number"
         )
-        revisions = tuple(_revision(row) for row in connection.execute(text(query), self._key))
+        revisions = tuple(_revision(row) for row in connection.execute(sql(query), self._key))
         query = "SELECT current, standby, baking_until FROM serving" + where
-        serving = connection.execute(text(query), self._key).one_or_none()
+        serving = connection.execute(sql(query), self._key).one_or_none()
         current, standby, baking_until = serving or (None, None, None)
         ports: dict[int, tuple[int, ...]] = {}
         query = "SELECT revision, port FROM revision_port" + where + " ORDER BY revision, instance"
-        for number, port in connection.execute(text(query), self._key):
+        for number, port in connection.execute(sql(query), self._key):
             ports[number] = (*ports.get(number, ()), port)
         return History(revisions, current, standby, baking_until, ports)
 

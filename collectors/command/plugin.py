@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
-
 from collectors.collector import Collector
 from collectors.command.collector import CommandCollector
 from collectors.command.config import CommandConfig, CommandConfigs
@@ -20,7 +18,7 @@ class CommandPlugin:
     """Reads `commands`."""
 
     config_key: ClassVar[str] = "commands"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(CommandConfigs)
+    config_type: ClassVar[Any] = CommandConfigs
     config_default: ClassVar[Any] = []
 
     def build(self, config: Sequence[CommandConfig], context: CollectorContext) -> Sequence[Collector]:

@@ -38,8 +38,8 @@ async def run_command(
 
     Raises: CollectError: it cannot be started, or it prints more than `max_output_bytes`.
     """
-    try:
-        process = await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -48,6 +48,16 @@ async def run_command(
             cwd=working_directory,
             start_new_session=True,
         )
+    )
+    try:
+        # asyncio would kill a half-started command alone, and then wait for what it has started itself.
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            _kill_group(starting.result())
+            await _release(starting.result())
+        raise
     except (OSError, ValueError) as error:
         raise CollectError(f"cannot start {argv[0]}: {_reason(error)}", reason="start") from error
     try:

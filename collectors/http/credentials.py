@@ -39,16 +39,19 @@ class Credentials:
     async def header(self) -> dict[str, str]:
         """Return the header, or nothing.
 
-        Raises: CollectError: the secret's file cannot be read any more.
+        Raises: CollectError: the secret's file cannot be read any more, or holds what no header may.
         """
         found = _secret_file(self._config)
         if found is None:
             return _header(self._config, "")
         file = self._base / found[1]
         try:
-            return _header(self._config, (await asyncio.to_thread(file.read_text)).strip())
+            secret = (await asyncio.to_thread(file.read_text)).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise CollectError(f"cannot read {file}: {error}", reason="credentials") from error
+        if not secret.isprintable():
+            raise CollectError(f"{file} holds more than one line or odd characters", reason="credentials")
+        return _header(self._config, secret)
 
 
 def _secret_file(config: HttpClientConfig) -> tuple[Path_, Path] | None:

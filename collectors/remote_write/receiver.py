@@ -83,19 +83,19 @@ class Receiver:
     """Takes requests; may be called from several threads at once.
 
     Args:
-        offer: puts a frame into the store and returns how many of its samples were refused, by reason.
+        append: puts a frame into the store, and adds how many of its samples were refused, by reason.
     """
 
     def __init__(
         self,
         config: RemoteWriteReceiverConfig,
-        offer: Callable[[Frame], Mapping[Reject, int]],
+        append: Callable[[Frame, Tally[Reject]], object],
         *,
         clock: Clock,
         registry: CollectorRegistry,
     ) -> None:
         self.config = config
-        self._offer = offer
+        self._append = append
         self._clock = clock
         self._lock = threading.Lock()
         self._table = SeriesTable(config.max_series)
@@ -124,14 +124,15 @@ class Receiver:
 
     def _store(self, request: WriteRequest, now_ms: int) -> Receipt:
         refused: Tally[str] = Tally(request.refused)
+        rejected: Tally[Reject] = Tally()
         touched: list[_Target] = []
         for target, chosen in _split(self._target_of[request.numbers]):
             numbers, times, values = request.numbers[chosen], request.timestamps_ms[chosen], request.values[chosen]
             touched.append(self._by_number[target])
             for once in _once_each(numbers):
                 frame = self._frame(touched[-1], numbers[once], times[once], values[once], now_ms)
-                for reason, count in self._offer(frame).items():
-                    refused[reason.value] += count
+                self._append(frame, rejected)
+        refused.update({reason.value: count for reason, count in rejected.items()})
         total = len(request.numbers) + sum(request.refused.values())
         taken = total - sum(refused.values())
         self._received.inc(taken)

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
 from yarl import URL
 
 from collectors.collector import Collector
@@ -26,7 +25,7 @@ class ScrapePlugin:
     """Reads `scrape_configs`."""
 
     config_key: ClassVar[str] = "scrape_configs"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(ScrapeConfigs)
+    config_type: ClassVar[Any] = ScrapeConfigs
     config_default: ClassVar[Any] = []
 
     def build(self, config: Sequence[ScrapeConfig], context: CollectorContext) -> Sequence[Collector]:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import TypeAdapter
-
 from collectors.collector import Collector
 from collectors.config_problem import build_each, config_error
 from collectors.context import CollectorContext
@@ -24,7 +22,7 @@ class SqlPlugin:
     """Reads `sql`."""
 
     config_key: ClassVar[str] = "sql"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(SqlConfigs)
+    config_type: ClassVar[Any] = SqlConfigs
     config_default: ClassVar[Any] = []
 
     def build(self, config: Sequence[SqlConfig], context: CollectorContext) -> Sequence[Collector]:

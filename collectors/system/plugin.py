@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import TypeAdapter
-
 from collectors.collector import CollectError, Collector, Readings
 from collectors.context import CollectorContext
 from collectors.readings import Batch, ReadingsBuilder
@@ -98,7 +96,7 @@ class SystemPlugin:
     """Makes the collector of this machine, unless it is turned off."""
 
     config_key: ClassVar[str] = "system"
-    config_type: ClassVar[TypeAdapter[Any]] = TypeAdapter(SystemConfig)
+    config_type: ClassVar[Any] = SystemConfig
     config_default: ClassVar[Any] = SystemConfig()
 
     def build(self, config: SystemConfig, context: CollectorContext) -> Sequence[Collector]:

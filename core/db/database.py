@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -48,6 +48,18 @@ class Trouble:
 class _Job:
     work: Callable[[Connection], Any]
     done: Future[Any]
+
+
+_Outcome: TypeAlias = tuple[_Job, Any, BaseException | None]
+"""A job, its result, and what it raised."""
+
+
+def _tell(outcomes: list[_Outcome]) -> None:
+    for job, result, failure in outcomes:
+        if failure is None:
+            job.done.set_result(result)
+        else:
+            job.done.set_exception(failure)
 
 
 class Database:
@@ -156,11 +168,12 @@ class Database:
             if group is None:
                 return
             try:
-                self._run_group(group)
+                outcomes = self._run_group(group)
             except Exception as error:  # noqa: BLE001 - the writer thread must outlive any failure
                 self._fail(group, error)
             else:
                 self._set_trouble(None)
+                _tell(outcomes)
 
     def _next_group(self) -> list[_Job] | None:
         """Wait for work and take all that is queued; None when the writer shall end."""
@@ -179,8 +192,9 @@ class Database:
             group.append(job)
         return group
 
-    def _run_group(self, group: list[_Job]) -> None:
-        outcomes: list[tuple[_Job, Any, BaseException | None]] = []
+    def _run_group(self, group: list[_Job]) -> list[_Outcome]:
+        """Run the jobs in one transaction and return, after its commit, what came of each."""
+        outcomes: list[_Outcome] = []
         with self._writer_engine.begin() as connection:
             for job in group:
                 if not job.done.set_running_or_notify_cancel():
@@ -196,11 +210,7 @@ class Database:
                 else:
                     savepoint.commit()
                     outcomes.append((job, result, None))
-        for job, result, failure in outcomes:
-            if failure is None:
-                job.done.set_result(result)
-            else:
-                job.done.set_exception(failure)
+        return outcomes
 
     def _fail(self, group: list[_Job], error: Exception) -> None:
         reason = _reason(error)

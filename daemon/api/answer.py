@@ -13,6 +13,7 @@ from aiohttp import web
 from core.errors import (
     ConfigError,
     ConflictError,
+    ForbiddenError,
     NotFoundError,
     TransientError,
     UserError,
@@ -71,9 +72,14 @@ def failure_answer(error: WatchkeeperError) -> web.Response:
     return error_answer(status_of(error), message, remedy)
 
 
+_STATUSES = (
+    (ForbiddenError, 403), (NotFoundError, 404), (ConflictError, 409), (UserError, 400), (TransientError, 503)
+)  # fmt: skip
+
+
 def status_of(error: WatchkeeperError) -> int:
     """Return the HTTP status for an expected failure."""
-    for kind, status in ((NotFoundError, 404), (ConflictError, 409), (UserError, 400), (TransientError, 503)):
+    for kind, status in _STATUSES:
         if isinstance(error, kind):
             return status
     return 500

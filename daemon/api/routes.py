@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from core.errors import NotFoundError, UserError
+from actions.action import known_action
+from core.errors import ForbiddenError, NotFoundError, UserError
 from daemon.api import documents
 from daemon.api.answer import body_answer, json_answer
 from daemon.api.body import check_keys, read_body, read_object, text_field, whole_number
@@ -20,6 +21,7 @@ from daemon.api.overview import OverviewBuilder, all_alerts
 from daemon.api.query import Queries
 from daemon.api.state import DaemonView
 from daemon.api.stream import Stream
+from security.gate import LOCAL_ACTOR
 
 ROOT = "/api/watchkeeper/v1"
 MAX_ENTRIES = 10_000
@@ -176,8 +178,10 @@ class Routes:
     async def _request_operation(self, request: web.Request) -> web.Response:
         asked = await read_object(request, self._body_seconds)
         check_keys(asked, _OPERATION_KEYS)
+        kind = text_field(asked, "kind")
+        _check_right(request[ACTOR], kind)
         operation = await self._view.actions.request(
-            text_field(asked, "kind"),
+            kind,
             text_field(asked, "service", ""),
             text_field(asked, "environment", ""),
             _parameters(asked),
@@ -192,6 +196,15 @@ class Routes:
         operation = await self._view.actions.cancel(request.match_info["id"], actor=request[ACTOR])
         self._stream.changed()
         return json_answer(request, documents.operation_document(operation), status=202)
+
+
+def _check_right(actor: str, kind: str) -> None:
+    """Let whoever reaches loopback without a token move configured services, but not run what it brings along.
+
+    Any user of this machine can connect to loopback; `command` would run in the daemon's name.
+    """
+    if actor == LOCAL_ACTOR and not known_action(kind).needs_service:
+        raise ForbiddenError(f"operation {kind!r} can be started by policies only, or with a token; set web.token_file")
 
 
 def _parameters(asked: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ async def make_harness(tmp_path: Path) -> AsyncIterator[Callable[[ActionsConfig]
     yield make
     for harness in made:
         await harness.stop()
+        harness.inline.close()
 
 
 @pytest.fixture

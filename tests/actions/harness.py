@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
@@ -20,6 +21,7 @@ from core.logbook import Entry, Logbook
 from core.tasks import Tasks
 from tests.fakes.actuators import FakeWorld
 from tests.fakes.clock import FakeClock, settle
+from tests.fakes.database import InlineDatabase
 from tests.fakes.engine import EngineMemory, FakeEngine
 
 SHOP: dict[str, Any] = {
@@ -65,6 +67,8 @@ class Harness:
         self.alerting: bool | None = False
         self.before_call: Callable[[str], None] = lambda _name: None
         self.after_call: Callable[[str], None] = lambda _name: None
+        self.inline = InlineDatabase((*logbook_module.MIGRATIONS, *MIGRATIONS))
+        self.database = cast(Database, self.inline)
         self.artifacts = folder / "artifacts"
         self.artifacts.mkdir(exist_ok=True)
 
@@ -72,17 +76,6 @@ class Harness:
         self.registry = CollectorRegistry()
         self.crashes: list[BaseException] = []
         self.tasks = Tasks(self.clock, on_crash=lambda _name, error: self.crashes.append(error))
-        migrations = (*logbook_module.MIGRATIONS, *MIGRATIONS)
-        self.database = Database(self.folder / "state.db", migrations, clock=self.clock, tasks=self.tasks)
-        await self.database.start()
-        self._written = 0
-        write = self.database.write
-
-        async def counted(work: Any) -> Any:
-            self._written += 1
-            return await write(work)
-
-        self.database.write = counted  # type: ignore[method-assign]
         self.logbook = Logbook(self.database, self.clock)
         self.engine = FakeEngine(
             self.tasks,
@@ -106,7 +99,6 @@ class Harness:
 
     async def stop(self) -> None:
         await self.actions.stop()
-        await self.database.stop()
         await self.tasks.stop()
 
     async def restart(self) -> None:
@@ -115,19 +107,13 @@ class Harness:
 
     async def turn(self, limit: float = 5.0) -> None:
         """Let everything that can happen now happen, then let time pass until somebody wakes."""
-        idle = 0
-        while idle < 2:
-            before = len(self.world.calls), self._commits()
-            await settle(4)
-            await self.database.write(lambda _connection: None)
-            await self.database.read(lambda _connection: None)
-            await settle(4)
-            idle = idle + 1 if before == (len(self.world.calls), self._commits() - 1) else 0
+        await asyncio.to_thread(lambda: None)
+        before = -1
+        while before != self.inline.work:
+            before = self.inline.work
+            await settle(8)
         if limit:
             await self.clock.next(limit)
-
-    def _commits(self) -> int:
-        return self._written
 
     async def until(self, condition: Callable[[], Awaitable[bool]], *, turns: int = 800) -> None:
         for _ in range(turns):

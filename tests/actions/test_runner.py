@@ -36,34 +36,27 @@ async def test_every_step_is_in_the_logbook_before_it_is_done(harness: Harness) 
     assert await harness.logbook.verify() == []
 
 
-async def test_without_a_logbook_entry_nothing_is_done(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_logbook_entry_nothing_is_done(harness: Harness) -> None:
     await harness.promoted("1.0")
-    refuse = True
-    store = harness.actions._store
-    intended = store.step_intended
-
-    async def no_intent(*arguments: object) -> None:
-        if refuse:
-            raise StoreUnavailableError("the disk is full")
-        await intended(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(store, "step_intended", no_intent)
-    harness.world.calls.clear()
     operation = await harness.request("deploy", artifact=harness.artifact("1.1"))
-    for _ in range(20):
+    harness.inline.down = True
+    harness.world.calls.clear()
+    for _ in range(30):
         await harness.turn()
     assert harness.world.calls == []
-    refuse = False
+    harness.inline.down = False
     assert (await harness.finished(operation)).state is OperationState.SUCCEEDED
+    assert harness.taking == ["r2/0", "r2/1"]
 
 
 async def test_request_that_cannot_be_written_down_does_nothing(harness: Harness) -> None:
-    artifact = harness.artifact("1.0")
-    await harness.actions.stop()
-    await harness.database.stop()
+    harness.inline.down = True
     with pytest.raises(StoreUnavailableError):
-        await harness.request("deploy", artifact=artifact)
+        await harness.request("deploy", artifact=harness.artifact("1.0"))
+    harness.inline.down = False
+    await harness.turn()
     assert harness.world.calls == []
+    assert await harness.actions.operations() == []
 
 
 async def test_cancelled_deployment_is_settled(harness: Harness) -> None:
@@ -171,7 +164,7 @@ async def test_operation_as_json_has_the_agreed_keys(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", ["plan", "start_instances", "switch_traffic", "record", "end"])
+@pytest.mark.parametrize("step", ["verify_artifact", "start_instances", "switch_traffic", "record", "end"])
 async def test_crash_during_a_deployment_is_continued(harness: Harness, step: str, when: str) -> None:
     await harness.promoted("1.0")
     _crash_at(harness, step, when)
@@ -231,6 +224,28 @@ async def test_run_that_ended_without_its_operation_gets_another(harness: Harnes
     await harness.restart()
     ended = await harness.finished(operation)
     assert (ended.state, ended.run) == (OperationState.SUCCEEDED, 2)
+
+
+async def test_operation_whose_runs_always_break_off_ends_and_frees_the_service(harness: Harness) -> None:
+    def crash(name: str) -> None:
+        if name == "wait_healthy":
+            raise _CrashError
+
+    harness.before_call = crash
+    operation = await harness.request("deploy", artifact=harness.artifact("1.0"))
+
+    async def broke_off() -> bool:
+        harness.memory.over.update(harness.memory.answers)
+        return (await harness.actions.operation(operation.id)).state.ended
+
+    await harness.until(broke_off)
+    ended = await harness.actions.operation(operation.id)
+    assert (ended.state, ended.error) == (
+        OperationState.FAILED,
+        "its execution broke off 5 times; see the daemon's log, and look at the service",
+    )
+    harness.before_call = lambda _name: None
+    assert (await harness.deploy("1.1")).state is OperationState.SUCCEEDED
 
 
 async def test_metrics_count_what_ended(harness: Harness) -> None:

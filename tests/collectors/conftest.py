@@ -11,6 +11,7 @@ from collectors.collector import CollectorPlugin
 from collectors.context import CollectorContext
 from core.clock import SystemClock
 from core.yaml_file import parse_yaml
+from tests.collectors.section import validated
 
 Configure = Callable[[CollectorPlugin, str], Any]
 
@@ -25,6 +26,6 @@ def configure() -> Configure:
     """Return the validated section of a plugin from YAML text."""
 
     def configured(plugin: CollectorPlugin, text: str) -> Any:
-        return plugin.config_type.validate_python(parse_yaml(text, "test.yml").data)
+        return validated(plugin, parse_yaml(text, "test.yml").data)
 
     return configured

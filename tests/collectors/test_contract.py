@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from collectors.collector import ENTRY_POINT_GROUP, CollectError, Collector, CollectorPlugin
 from collectors.context import CollectorContext
@@ -27,6 +27,7 @@ from core.tasks import Tasks
 from metrics.frame import Frame
 from metrics.label import METRIC_NAME
 from tests.collectors.peer import free_port
+from tests.collectors.section import validated
 from tests.collectors.server import raw_serving, serving, silent
 from tests.fakes.clock import FakeClock, settle
 
@@ -106,7 +107,7 @@ def plugin_of(name: str) -> CollectorPlugin:
 def build(name: str, config: Any, base: Path) -> Sequence[Collector]:
     plugin = plugin_of(name)
     context = CollectorContext(SystemClock(), 15.0, 10.0, base, CollectorRegistry(), "host")
-    return plugin.build(plugin.config_type.validate_python(config), context)
+    return plugin.build(validated(plugin, config), context)
 
 
 def make(kinds: dict[str, Config], name: str, world: World) -> Collector:
@@ -133,8 +134,8 @@ def test_a_section_has_its_own_key_a_valid_default_and_examples(name: str) -> No
     plugin = plugin_of(name)
     keys = [plugin_of(other).config_key for other in GOOD]
     assert keys.count(plugin.config_key) == 1
-    assert plugin.config_type.validate_python(plugin.config_default) == plugin.config_default
-    for model in _models(plugin.config_type.json_schema()):
+    assert validated(plugin, plugin.config_default) == plugin.config_default
+    for model in _models(TypeAdapter(plugin.config_type).json_schema()):
         for key, field in model.get("properties", {}).items():
             assert field.get("description"), f"{name}: {key} has no description"
             assert _has_example(field), f"{name}: {key} has no example"

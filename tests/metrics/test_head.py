@@ -390,3 +390,26 @@ def test_readers_in_other_threads_see_whole_rows() -> None:
         reader.join()
 
     assert not failures
+
+
+def test_newest_samples_come_as_one_row_with_the_same_series_tuple() -> None:
+    head, layout = Head(), series("a", "b")
+    for i in range(5):
+        head.append(frame(i, layout, [i, float("nan")]))
+
+    (first,), (second,) = (head.select_newest([Matcher("job", MatchOp.EQUAL, "test")], 0, end) for end in (3, 9))
+
+    assert (first.timestamps_ms.tolist(), second.timestamps_ms.tolist()) == ([3], [4])
+    assert isinstance(first.series, tuple)
+    assert first.series is second.series
+
+
+def test_newest_samples_reach_back_where_the_newest_row_has_holes() -> None:
+    head = Head()
+    head.append(frame(1, series("a", "b"), [1, 2]))
+    head.append(frame(2, series("b"), [3]))
+    head.append(frame(3, series("b"), [4]))
+
+    (block,) = head.select_newest([Matcher("job", MatchOp.EQUAL, "test")], 0, 9)
+
+    assert block.timestamps_ms.tolist() == [1, 2, 3]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from metrics.frame import NO_TIMESTAMP, Frame, Layout, is_stale
 from metrics.head import Head
 from metrics.label import Labels, labels_of
-from metrics.storage import Matcher, MatchOp, is_missing
+from metrics.storage import Block, Matcher, MatchOp, is_missing
 
 NAMES = ["a", "b", "c", "d", "e"]
 SOURCES = ["one", "two"]
 RETENTION_MS = 300_000
 Samples = dict[int, float | str]
+Select = Callable[[Sequence[Matcher], int, int], list[Block]]
 
 
 def labels(name: str) -> Labels:
@@ -88,6 +91,26 @@ class StoreMachine(RuleBasedStateMachine):
             if time >= self.trimmed_ms
         )
         assert sorted(self.found(self.trimmed_ms)) == expected
+
+    @invariant()
+    def newest_samples_are_those_of_all(self) -> None:
+        start_ms = max(self.trimmed_ms, self.now - 50_000)
+        for end_ms in (self.now, self.now - 10_000):
+            by_series = [
+                self.newest(select, start_ms, end_ms) for select in (self.head.select, self.head.select_newest)
+            ]
+            assert by_series[0] == by_series[1]
+
+    def newest(self, select: Select, start_ms: int, end_ms: int) -> set[tuple[Labels, int, bytes]]:
+        found = set()
+        for block in select([Matcher("job", MatchOp.EQUAL, "test")], start_ms, end_ms):
+            there = ~is_missing(block.values)
+            for column, labels_ in enumerate(block.series):
+                rows = there[:, column].nonzero()[0]
+                if len(rows):
+                    value = block.values[rows[-1], column].tobytes()
+                    found.add((labels_, int(block.timestamps_ms[rows[-1]]), value))
+        return found
 
     def found(self, start_ms: int) -> list[tuple[Labels, int, str]]:
         found = []

@@ -70,6 +70,7 @@ def start() -> None:
     seen["state_files"] = state_files()
     seen["health"] = get("/-/healthy")["status"]
     wait("a first collection", lambda: any(t["health"] == "up" for t in overview()["targets"]))
+    seen["clock_is_watched"] = bool(get("/api/watchkeeper/v1/query?query=node_timex_offset_seconds")["data"]["result"])
     seen["targets"] = {target["source"]: target["health"] for target in overview()["targets"]}
 
 

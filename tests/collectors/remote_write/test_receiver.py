@@ -31,7 +31,7 @@ class House:
         self.registry = CollectorRegistry()
         self.head = Head()
         config = RemoteWriteReceiverConfig(**limits)
-        self.receiver = Receiver(config, self.head.offer, clock=self.clock, registry=self.registry)
+        self.receiver = Receiver(config, self.head.append, clock=self.clock, registry=self.registry)
 
     def write(self, *series: Series) -> Receipt:
         return self.receiver.take(compress(write_request(list(series))))

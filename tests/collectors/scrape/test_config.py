@@ -9,6 +9,7 @@ from collectors.scrape.config import ScrapeConfigs
 from core.config import Section, validate
 from core.errors import ConfigError
 from core.yaml_file import parse_yaml
+from tests.collectors.section import validated
 
 
 class Root(Section):
@@ -118,7 +119,7 @@ def test_mistakes_that_show_only_in_context_are_told_with_their_path(
 ) -> None:
     plugin: CollectorPlugin = ScrapePlugin()
     text = f"[{{job_name: x, static_configs: [{{targets: [a]}}], {options}}}]"
-    config = plugin.config_type.validate_python(parse_yaml(text, "test.yml").data)
+    config = validated(plugin, parse_yaml(text, "test.yml").data)
     with pytest.raises(ConfigError) as caught:
         plugin.build(config, context)
     [problem] = caught.value.problems
@@ -129,7 +130,7 @@ def test_mistakes_that_show_only_in_context_are_told_with_their_path(
 def test_mistakes_of_all_jobs_are_told_at_once(context: CollectorContext) -> None:
     plugin: CollectorPlugin = ScrapePlugin()
     text = "[{job_name: a, bearer_token_file: gone}, {job_name: b}, {job_name: c, scrape_timeout: 20s}]"
-    config = plugin.config_type.validate_python(parse_yaml(text, "test.yml").data)
+    config = validated(plugin, parse_yaml(text, "test.yml").data)
     with pytest.raises(ConfigError) as caught:
         plugin.build(config, context)
     paths = [problem.path for problem in caught.value.problems]

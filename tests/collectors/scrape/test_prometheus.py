@@ -22,6 +22,7 @@ from core.tasks import Tasks
 from metrics.frame import Frame
 from metrics.label import Labels, labels_of
 from tests.collectors.peer import free_port, get, running
+from tests.collectors.section import validated
 from tests.collectors.server import serving
 from tests.components import require
 
@@ -85,7 +86,7 @@ async def by_us(jobs: list[Any], folder: Path) -> Values:
         frames.setdefault(frame.source, []).append(frame)
 
     manager = CollectorManager(context.clock, tasks, context.registry, on_frame, lambda _source, _ms: None)
-    manager.apply(plugin.build(plugin.config_type.validate_python(jobs), context))
+    manager.apply(plugin.build(validated(plugin, jobs), context))
     await manager.start()
     async with asyncio.timeout(30):
         while len(frames) < len(jobs) or any(len(some) < 2 for some in frames.values()):

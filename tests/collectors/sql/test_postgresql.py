@@ -19,6 +19,7 @@ from collectors.context import CollectorContext
 from collectors.sql import SqlPlugin
 from metrics.label import format_labels
 from tests.collectors.peer import free_port
+from tests.collectors.section import validated
 from tests.components import require
 
 pytestmark = [pytest.mark.slow, pytest.mark.component("initdb")]
@@ -78,7 +79,7 @@ def make(context: CollectorContext, server: Server) -> Make:
         texts = [{"metric": f"m{i}", "query": q} if isinstance(q, str) else q for i, q in enumerate(queries)]
         url = f"postgresql://watchkeeper@127.0.0.1:{server.port}/postgres"
         entry = {"name": "shop", "url": url, "password_file": "password", "queries": texts, **options}
-        [collector] = plugin.build(plugin.config_type.validate_python([entry]), context)
+        [collector] = plugin.build(validated(plugin, [entry]), context)
         return collector
 
     return made

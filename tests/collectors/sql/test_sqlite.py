@@ -19,6 +19,7 @@ from core.errors import ConfigError
 from metrics.frame import MetricType
 from metrics.label import format_labels
 from tests.collectors.conftest import Configure
+from tests.collectors.section import validated
 
 ENDLESS = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) AS value FROM t"
 
@@ -42,7 +43,7 @@ def make(context: CollectorContext, database: Path) -> Make:
         plugin: CollectorPlugin = SqlPlugin()
         texts = [{"metric": f"m{i}", "query": q} if isinstance(q, str) else q for i, q in enumerate(queries)]
         entry = {"name": "shop", "url": f"sqlite:///{database.name}", "queries": texts, **options}
-        [collector] = plugin.build(plugin.config_type.validate_python([entry]), context)
+        [collector] = plugin.build(validated(plugin, [entry]), context)
         return collector
 
     return made

@@ -38,10 +38,10 @@ async def wait_for_thread(name: str) -> None:
 
 
 async def test_a_hanging_mount_holds_up_nothing_and_is_left_out_until_it_answers(disk: HangingDisk) -> None:
-    reader = MountReader(patience_seconds=0.05, statvfs=disk.statvfs)
+    reader = MountReader(patience_seconds=0.3, statvfs=disk.statvfs)
     before = time.monotonic()
     first = await reader.read([ROOT, NFS, DATA])
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 3
     assert [first[mount] is None for mount in (ROOT, NFS, DATA)] == [False, True, True]
 
     second = await reader.read([ROOT, NFS, DATA])

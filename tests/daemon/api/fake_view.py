@@ -225,7 +225,7 @@ class FakeView:
         self.engine = FakeEngine()
         self.head = Head()
         self.arrived: list[Frame] = []
-        self.receiver = Receiver(RemoteWriteReceiverConfig(), self.head.offer, clock=clock, registry=self.registry)
+        self.receiver = Receiver(RemoteWriteReceiverConfig(), self.head.append, clock=clock, registry=self.registry)
         self.push = FakePush()
         self.intake = Intake(self.receiver, arrived=self.arrived.append)
         self.verdict = Health(Status.HEALTHY, (), dict.fromkeys(Aspect, Status.HEALTHY))

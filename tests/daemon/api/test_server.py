@@ -206,6 +206,14 @@ async def test_a_failure_says_whose_turn_it_is(
     assert document == {"error": {"message": message, "remedy": remedy}}
 
 
+@pytest.mark.parametrize("kind", ["command", "webhook"])
+async def test_who_reaches_loopback_cannot_run_what_he_brings_along(served: Served, kind: str) -> None:
+    status, document = await served.post("operations", {"kind": kind, "parameters": {"argv": ["id"]}})
+    assert status == 403
+    assert document["error"]["remedy"] == "set web.token_file"
+    assert served.view.actions.asked == []
+
+
 async def test_an_unexpected_error_is_logged_and_not_shown(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     served.view.actions.refusal = RuntimeError("secret detail")
     with caplog.at_level(logging.ERROR):

@@ -1,0 +1,1 @@
+"""The store on disk: write-ahead files, sealed segments, long history."""

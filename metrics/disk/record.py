@@ -1,0 +1,89 @@
+"""Checksummed records in a row, and how to find the next good one after damage. No I/O."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_MAGIC = b"\xf5WKr"
+_HEADER = struct.Struct("<4sIII")  # magic, kind, length of the payload, checksum of both and the payload
+_CHECKED = struct.Struct("<II")
+
+HEADER_BYTES = _HEADER.size
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record whose checksum is right; `offset` is that of its first byte, `end` of the first one after it."""
+
+    kind: int
+    payload: memoryview
+    offset: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes that are no record. `torn`: nothing good follows and they look like a record that was not written whole."""
+
+    offset: int
+    end: int
+    torn: bool
+
+
+def pack(kind: int, *payload: bytes | memoryview) -> list[bytes | memoryview]:
+    """Return the pieces of a record: to be written in this order."""
+    length = sum(memoryview(piece).nbytes for piece in payload)
+    return [_HEADER.pack(_MAGIC, kind, length, _checksum(kind, length, payload)), *payload]
+
+
+def unpack(data: memoryview, offset: int) -> Record | None:
+    """Return the record that begins there; None if there is no whole, undamaged one."""
+    if offset + HEADER_BYTES > len(data):
+        return None
+    magic, kind, length, checksum = _HEADER.unpack_from(data, offset)
+    end = offset + HEADER_BYTES + length
+    if magic != _MAGIC or end > len(data):
+        return None
+    payload = data[offset + HEADER_BYTES : end]
+    return Record(kind, payload, offset, end) if _checksum(kind, length, (payload,)) == checksum else None
+
+
+def scan(data: bytes, offset: int = 0) -> Iterator[Record | Damage]:
+    """Yield all records from there on, and in their place what lies between them and is none."""
+    view = memoryview(data)
+    while offset < len(data):
+        record = unpack(view, offset)
+        if record is not None:
+            yield record
+            offset = record.end
+            continue
+        following = _next_good(data, view, offset + 1)
+        end = len(data) if following is None else following
+        yield Damage(offset, end, torn=following is None and _unfinished(view, offset))
+        offset = end
+
+
+def _next_good(data: bytes, view: memoryview, offset: int) -> int | None:
+    while (offset := data.find(_MAGIC, offset)) >= 0:
+        if unpack(view, offset) is not None:
+            return offset
+        offset += 1
+    return None
+
+
+def _unfinished(data: memoryview, offset: int) -> bool:
+    """Tell whether the rest of the data may be the beginning of a record."""
+    if offset + HEADER_BYTES > len(data):
+        return _MAGIC.startswith(bytes(data[offset : offset + len(_MAGIC)]))
+    magic, _, length, _ = _HEADER.unpack_from(data, offset)
+    return bool(magic == _MAGIC and offset + HEADER_BYTES + length > len(data))
+
+
+def _checksum(kind: int, length: int, payload: tuple[bytes | memoryview, ...]) -> int:
+    checksum = zlib.crc32(_CHECKED.pack(kind, length))
+    for piece in payload:
+        checksum = zlib.crc32(piece, checksum)
+    return checksum
