@@ -122,7 +122,7 @@ class Evaluator:
         clock: Clock,
         measurement: Measurement,
         *,
-        append: Callable[[Frame], None],
+        append: Callable[[Frame], object],
         on_changes: Callable[[Sequence[Change], Moment], None],
         settle_seconds: float,
     ) -> None:
