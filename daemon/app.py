@@ -39,6 +39,8 @@ from daemon.systemd import Notifier
 from daemon.telemetry import Telemetry
 from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
+from exporters.remote_write.endpoint import reader_name
+from exporters.remote_write.sender import RemoteWrite
 from metrics.frame import Frame
 from metrics.promql.engine import Engine
 from metrics.store import Store
@@ -85,7 +87,10 @@ class Daemon:
             directory / "state.db", MIGRATIONS, clock=clock, tasks=tasks, on_trouble=self.telemetry.database_trouble
         )
         self.logbook = Logbook(self.database, clock)
-        self.store = Store(directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits)
+        self.store = Store(
+            directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits,
+            readers=[reader_name(receiver.key) for receiver in loaded.root.remote_write],
+        )  # fmt: skip
         self.engine = Engine(self.store)
         self._wiring = Wiring(
             alerting=lambda: self.alerting, actions=lambda: self.actions, clock=clock, tasks=tasks,
@@ -101,6 +106,7 @@ class Daemon:
             self._wiring.on_actions_event, self._wiring.is_service_alerting, base=loaded.base,
         )  # fmt: skip
         self.collectors = CollectorManager(clock, tasks, registry, self._on_frame, self._on_end)
+        self.remote_write = RemoteWrite(self.store, self.database, clock=clock, tasks=tasks, registry=registry)
         self._receiver = Receiver(loaded.root.remote_write_receiver, self.store.append, clock=clock, registry=registry)
         self.intake = Intake(self._receiver, arrived=self.alerting.on_frame)
         self.push = PushDoor(
@@ -112,6 +118,7 @@ class Daemon:
             [
                 self.database,
                 self.store,
+                self.remote_write,
                 self.alerting,
                 self.actions,
                 self.collectors,
@@ -183,6 +190,7 @@ class Daemon:
         root, base = prepared.loaded.root, prepared.loaded.base
         await self.alerting.apply(root, base=base, document=prepared.loaded.document)
         await self.actions.apply(root)
+        await self.remote_write.apply(root.remote_write, root.global_.external_labels, base)
         self.push.apply(root.push, root.global_.scrape_interval)
         self._receiver.config = root.remote_write_receiver
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()])

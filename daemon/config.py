@@ -21,6 +21,7 @@ from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.yaml_file import Document, parse_yaml, read_yaml
 from daemon.state_directory import default_state_directory
+from exporters.remote_write.config import RemoteWriteConfig, doubled_names
 from metrics.store_limits import StoreLimits
 from security.listen import check_listen, parse_listen
 
@@ -38,6 +39,10 @@ class GlobalConfig(Section):
         Duration | None,
         Field(description="How long one reading may take; at most the interval.", examples=["10s"]),
     ] = None
+    external_labels: Annotated[
+        dict[str, str],
+        Field(description="Labels that samples get on their way to others.", examples=[{"site": "berlin"}]),
+    ] = {}
     evaluation_interval: Annotated[
         Duration,
         Field(gt=0, description="How often rules run that depend on time or absence.", examples=["15s"]),
@@ -132,6 +137,7 @@ class RootConfig(AlertingConfig, ActionsConfig):
     remote_write_receiver: Annotated[
         RemoteWriteReceiverConfig, Field(description="What others may send to /api/v1/write.")
     ] = RemoteWriteReceiverConfig()
+    remote_write: Annotated[list[RemoteWriteConfig], Field(description="Where all samples are sent on to.")] = []
     push: Annotated[PushConfig, Field(description="What short jobs may push.")] = PushConfig()
     log: Annotated[LogConfig, Field(description="The daemon's own log.")] = LogConfig()
 
@@ -209,6 +215,9 @@ def _cross_check(loaded: LoadedConfig) -> list[Problem]:
         check_listen(parse_listen(root.web.listen), token_configured=root.web.token_file is not None)
     except UserError as error:
         problems.append(loaded.document.problem(("web", "listen"), str(error).removeprefix("web.listen: ")))
+    for index in doubled_names(root.remote_write):
+        message = f"{root.remote_write[index].key!r} is the name of an earlier receiver too; give each its own name"
+        problems.append(loaded.document.problem(("remote_write", index, "name"), message))
     timeout, interval = root.global_.scrape_timeout, root.global_.scrape_interval
     if timeout is not None and timeout > interval:
         path = ("global", "scrape_timeout")

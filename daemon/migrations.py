@@ -6,6 +6,7 @@ import actions.migrations
 import alerting.migrations
 import collectors.push.table
 import core.logbook
+import exporters.remote_write.position
 from core.db.migration import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -13,4 +14,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     *alerting.migrations.MIGRATIONS,
     *actions.migrations.MIGRATIONS,
     *collectors.push.table.MIGRATIONS,
+    *exporters.remote_write.position.MIGRATIONS,
 )

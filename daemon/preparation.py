@@ -15,6 +15,7 @@ from collectors.context import CollectorContext
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, StoreConfig, load
+from exporters.remote_write.sender import make_clients
 from security.secret import read_secret_file
 
 _STORE = tuple(("store", key) for key in StoreConfig.model_fields)
@@ -76,6 +77,10 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
             read_secret_file(loaded.base / token_file)
         except UserError as error:
             problems += _problems(loaded, ("web", "token_file"), error)
+    try:
+        make_clients(loaded.root.remote_write, loaded.base, clock)
+    except UserError as error:
+        problems += _problems(loaded, (), error)
     if problems:
         raise ConfigError(problems)
     return Prepared(loaded, tuple(collectors))

@@ -53,11 +53,20 @@ def template(series: Sequence[Labels]) -> Template:
 
 
 def part(whole: Template, places: NDArray[np.intp]) -> Template:
-    """Return the template of some of the series."""
+    """Return the template of some of the series; places are ascending."""
     starts = np.concatenate([[0], whole.ends[:-1]])
-    pieces = [whole.content[starts[i] : whole.ends[i]] for i in places.tolist()]
-    ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    return Template(np.concatenate(pieces), ends, [whole.series[i] for i in places.tolist()])
+    kept = np.zeros(len(whole.content), dtype=np.bool_)
+    for i in places.tolist():
+        kept[starts[i] : whole.ends[i]] = True
+    ends = np.cumsum(whole.ends[places] - starts[places], dtype=np.int64)
+    return Template(whole.content[kept], ends, [whole.series[i] for i in places.tolist()])
+
+
+def cut(whole: Template, start: int, end: int) -> Template:
+    """Return the template of the series from `start` up to `end`."""
+    first = int(whole.ends[start - 1]) if start else 0
+    ends = whole.ends[start:end] - first
+    return Template(whole.content[first : first + int(ends[-1])], ends, whole.series[start:end])
 
 
 def encode(layout: Template, timestamps_ms: TimeArray, values: FloatArray) -> bytes:
