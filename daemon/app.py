@@ -41,6 +41,7 @@ from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
 from exporters.remote_write.endpoint import reader_name
 from exporters.remote_write.sender import RemoteWrite
+from metrics.external_engine import ExternalEngine
 from metrics.frame import Frame
 from metrics.promql.engine import Engine
 from metrics.store import Store
@@ -91,7 +92,8 @@ class Daemon:
             directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits,
             readers=[reader_name(receiver.key) for receiver in loaded.root.remote_write],
         )  # fmt: skip
-        self.engine = Engine(self.store)
+        self._own_engine = Engine(self.store)
+        self.engine: Engine | ExternalEngine = self._own_engine
         self._wiring = Wiring(
             alerting=lambda: self.alerting, actions=lambda: self.actions, clock=clock, tasks=tasks,
             changed=self._changed,
@@ -188,6 +190,10 @@ class Daemon:
 
     async def _apply(self, prepared: Prepared) -> None:
         root, base = prepared.loaded.root, prepared.loaded.base
+        if isinstance(self.engine, ExternalEngine):
+            self.engine.close()
+        self.engine = prepared.external_engine or self._own_engine
+        self.alerting.use_engine(self.engine)
         await self.alerting.apply(root, base=base, document=prepared.loaded.document)
         await self.actions.apply(root)
         await self.remote_write.apply(root.remote_write, root.global_.external_labels, base)

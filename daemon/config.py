@@ -20,6 +20,7 @@ from core.config import Duration, Section, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.yaml_file import Document, parse_yaml, read_yaml
+from daemon.query_config import QueryConfig
 from daemon.state_directory import default_state_directory
 from exporters.remote_write.config import RemoteWriteConfig, doubled_names
 from metrics.store_limits import StoreLimits
@@ -39,10 +40,11 @@ class GlobalConfig(Section):
         Duration | None,
         Field(description="How long one reading may take; at most the interval.", examples=["10s"]),
     ] = None
-    external_labels: Annotated[
-        dict[str, str],
-        Field(description="Labels that samples get on their way to others.", examples=[{"site": "berlin"}]),
-    ] = {}
+    external_labels: dict[str, str] = Field(
+        default_factory=dict,
+        description="Labels that samples get on their way to others.",
+        examples=[{"site": "berlin"}],
+    )
     evaluation_interval: Annotated[
         Duration,
         Field(gt=0, description="How often rules run that depend on time or absence.", examples=["15s"]),
@@ -137,7 +139,8 @@ class RootConfig(AlertingConfig, ActionsConfig):
     remote_write_receiver: Annotated[
         RemoteWriteReceiverConfig, Field(description="What others may send to /api/v1/write.")
     ] = RemoteWriteReceiverConfig()
-    remote_write: Annotated[list[RemoteWriteConfig], Field(description="Where all samples are sent on to.")] = []
+    remote_write: list[RemoteWriteConfig] = Field(default_factory=list, description="Where all samples are sent on to.")
+    query: Annotated[QueryConfig, Field(description="Who evaluates rules and queries.")] = QueryConfig()
     push: Annotated[PushConfig, Field(description="What short jobs may push.")] = PushConfig()
     log: Annotated[LogConfig, Field(description="The daemon's own log.")] = LogConfig()
 

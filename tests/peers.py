@@ -27,6 +27,7 @@ class Peer:
     """
 
     def __init__(self, program: str, arguments: Sequence[str], folder: Path, *, ready: str = "/-/ready") -> None:
+        self.program = program
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._argv = [require(program), *(argument.replace("{port}", str(self.port)) for argument in arguments)]
