@@ -18,7 +18,7 @@ from tests.peers import prometheus
 
 RULES = """
 global: {evaluation_interval: 1s}
-default_rules: false
+default_rules: {enabled: false}
 groups:
   - name: g
     interval: 1s
