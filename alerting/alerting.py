@@ -51,7 +51,7 @@ Event = AlertEvent | IncidentEvent
 class AppendableStorage(Storage, Protocol):
     """A store that takes what rules record."""
 
-    def append(self, frame: Frame) -> object:
+    def append(self, frame: Frame) -> None:
         """Take in a frame."""
 
 

@@ -128,7 +128,7 @@ class Evaluator:
         clock: Clock,
         measurement: Measurement,
         *,
-        append: Callable[[Frame], object],
+        append: Callable[[Frame], None],
         on_changes: Callable[[Sequence[Change], Moment], None],
         settle_seconds: float,
     ) -> None:

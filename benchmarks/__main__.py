@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("start_up", "idle", "flip_to_webhook", "sample_to_action")
+NAMES = ("start_up", "idle", "flip_to_webhook", "sample_to_action", "store_disk", "store_start_up")
 
 
 def main() -> None:

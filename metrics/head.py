@@ -97,7 +97,11 @@ class Head(Storage):
         with self._lock:
             return sum(source.size_bytes for source in self._sources.values())
 
-    def append(self, frame: Frame, refused: Tally[Reject] | None = None) -> bool:
+    def append(self, frame: Frame, refused: Tally[Reject] | None = None) -> None:
+        """Take in a frame; see take()."""
+        self.take(frame, refused)
+
+    def take(self, frame: Frame, refused: Tally[Reject] | None = None) -> bool:
         """Take in a frame, and tell whether it was: its place in the order of its source was right.
 
         Series of the source that are no longer there get the staleness marker. A frame that is not newer than the one
@@ -135,16 +139,34 @@ class Head(Storage):
 
     def load(self, entries: Iterable[Frame | End], start_ms: int) -> None:
         """Take in what was taken in before, as written down then; what is older than `start_ms` is left out."""
+        alike: dict[str, list[Frame]] = {}
         for entry in entries:
             if entry.timestamp_ms < start_ms:
                 continue
-            with self._lock:
-                if isinstance(entry, End):
+            waiting = alike.setdefault(entry.source, [])
+            if isinstance(entry, End):
+                self._load(waiting)
+                with self._lock:
                     if entry.source in self._sources:
                         self._sources[entry.source].end(entry.timestamp_ms)
-                else:
-                    source = self._sources.get(entry.source) or self._new_source(entry.source)
-                    source.append(entry, Tally(), entry.timestamp_ms - self._own_time_ms)
+                continue
+            if waiting and (entry.layout is not waiting[0].layout or entry.timestamps_ms is not None):
+                self._load(waiting)
+            waiting.append(entry)
+        for waiting in alike.values():
+            self._load(waiting)
+
+    def _load(self, frames: list[Frame]) -> None:
+        """Take in frames of one source and one layout, and empty the list."""
+        if frames:
+            with self._lock:
+                source = self._sources.get(frames[0].source) or self._new_source(frames[0].source)
+                first, *rest = frames
+                source.append(first, Tally(), first.timestamp_ms - self._own_time_ms)
+                if not source.append_alike(rest):
+                    for frame in rest:
+                        source.append(frame, Tally(), frame.timestamp_ms - self._own_time_ms)
+            frames.clear()
 
     def sections(self, start_ms: int, end_ms: int, max_samples: int) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield everything in a time range: for each source, blocks of equal times one after the other.

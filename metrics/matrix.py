@@ -99,6 +99,21 @@ class Matrix:
         chunk.rows += 1
         chunk.samples += len(values) + len(bits[stale])
 
+    def append_rows(self, times: TimeArray, width: int, columns: Columns, values: FloatArray) -> None:
+        """Add many rows without markers; `values` has shape (rows, columns)."""
+        done = 0
+        while done < len(times):
+            chunk = self._room(width)
+            count = min(len(times) - done, len(chunk.times) - chunk.rows)
+            rows = slice(chunk.rows, chunk.rows + count)
+            if values.shape[1] < chunk.width or not isinstance(columns, slice):
+                chunk.values.view(np.uint64)[rows] = MISSING_BITS
+            chunk.values[rows, columns] = values[done : done + count]
+            chunk.times[rows] = times[done : done + count]
+            chunk.rows += count
+            chunk.samples += count * values.shape[1]
+            done += count
+
     def window(self, start_ms: int, end_ms: int, columns: Columns) -> tuple[TimeArray, FloatArray] | None:
         """Return the times and values of the rows with start_ms <= time <= end_ms; None if there are none.
 

@@ -107,6 +107,25 @@ class Source:
         rejected[Reject.SERIES_LIMIT] += mapping.refused
         return len(values) + (self._append_own(mapping, frame, rejected, earliest_ms) if mapping.own_series else 0)
 
+    def append_alike(self, frames: Sequence[Frame]) -> bool:
+        """Take in at once frames that have the layout of the last one and no times of their own.
+
+        Returns: whether it was done; not where some series bring their own times, or the order is wrong.
+        """
+        mapping = self._mapping
+        times = np.array([self.last_ms, *(frame.timestamp_ms for frame in frames)], dtype=np.int64)
+        if mapping is None or mapping.own is not None or not (np.diff(times) > 0).all():
+            return False
+        if any(frame.layout is not mapping.layout or frame.timestamps_ms is not None for frame in frames):
+            return False
+        if frames and len(frames[0].values):
+            values = np.array([frame.values for frame in frames])
+            if mapping.positions is not None:
+                values = values[:, mapping.positions]
+            self._matrix.append_rows(times[1:], len(self._labels), mapping.columns, values)
+        self.last_ms = int(times[-1])
+        return True
+
     def end(self, timestamp_ms: int) -> None:
         """Mark all series of the matrix as ended."""
         self._mapping = None

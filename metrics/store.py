@@ -7,10 +7,13 @@ head's oldest span becomes a segment; the write-ahead files that held it go. doc
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import os
 import threading
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +25,6 @@ from core.errors import UserError
 from core.tasks import Tasks, cancel_and_wait
 from metrics.disk.archive import Archive, Level
 from metrics.disk.entry import Entry
-from metrics.disk.history import FIELDS
 from metrics.disk.join import join
 from metrics.disk.keeper import OVERLAP_MS, Keeper, Stopped
 from metrics.disk.loss import Loss
@@ -67,12 +69,13 @@ class Store(Storage):
 
     Args:
         folder: where the files are; made when missing.
+        write: os.write, or what stands for it where a test fills the disk.
         readers: the names of those that read the write-ahead files; nothing is removed that one has not read.
     """
 
     def __init__(
         self, folder: Path, clock: Clock, tasks: Tasks, registry: CollectorRegistry | None = None, *,
-        limits: StoreLimits | None = None, readers: Sequence[str] = (),
+        limits: StoreLimits | None = None, readers: Sequence[str] = (), write: Callable[[int, bytes], int] = os.write,
     ) -> None:  # fmt: skip
         self._folder = folder
         self._clock = clock
@@ -94,6 +97,7 @@ class Store(Storage):
             on_loss=self._lost, on_unread=self._unread_lost.inc,
             current_wal=lambda: self._wal.current, holds=self._held,
         )  # fmt: skip
+        self._write = write
         self._wal = WalWriter(folder, 1)
         self._thread: WalThread | None = None
         self._running: list[asyncio.Task[None]] = []
@@ -141,12 +145,13 @@ class Store(Storage):
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             self._archive.load(self._now_ms())
             self._keeper.sealed_ms = self._archive.sealed_ms or self._keeper.sealed_ms
-            files = self._replay()
+            with _collecting_paused():
+                files = self._replay()
         except OSError as error:
             remedy = "see that the daemon may read and write there"
             raise UserError(f"store {self._folder}: {error.strerror}; {remedy}") from error
         self.head.close_before(self._keeper.sealed_ms)
-        self._wal = WalWriter(self._folder, files + 1)
+        self._wal = WalWriter(self._folder, files + 1, write=self._write)
         self._thread = WalThread(self._wal, on_trouble=self._wal_trouble, on_dropped=self._not_written)
         self._thread.start()
 
@@ -208,7 +213,7 @@ class Store(Storage):
             refused: gets how many samples were refused, by reason.
         """
         with self._lock:
-            if self.head.append(frame, refused):
+            if self.head.take(frame, refused):
                 self._put(frame)
 
     def end_source(self, source: str, timestamp_ms: int) -> None:
@@ -248,6 +253,8 @@ class Store(Storage):
 
     def history(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int, level: Level) -> list[History]:
         """Return long history of one resolution; the days that are not over have none yet."""
+        from metrics.disk.history import FIELDS  # noqa: PLC0415
+
         return [
             History(source, blocks[0].series, blocks[0].timestamps_ms, dict(zip(FIELDS, _values(blocks), strict=True)))
             for source, blocks in self._archive.fields(level, matchers, start_ms, end_ms, len(FIELDS))
@@ -368,6 +375,18 @@ class Store(Storage):
 
     def _now_ms(self) -> int:
         return round(self._clock.now() * 1000)
+
+
+@contextmanager
+def _collecting_paused() -> Iterator[None]:
+    """Let many objects be made that all stay, without looking through them again and again for garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _values(blocks: Sequence[Block]) -> list[FloatArray]:

@@ -139,7 +139,8 @@ def _as_integers(values: FloatArray, exponent: int) -> tuple[IntArray, BoolArray
     fits = np.ones(values.shape[1], dtype=np.bool_)
     for rows in (slice(None, None, max(1, len(values) // 4)), slice(None)):  # a few rows rule most columns out
         some = values[rows][:, fits]
-        scaled = np.rint(some * factor)
+        with np.errstate(over="ignore"):
+            scaled = np.rint(some * factor)
         integers = np.where(np.abs(scaled) < _EXACT, scaled, 0).astype(np.int64)
         same = _from_integers(integers, exponent).view(np.uint64) == np.ascontiguousarray(some).view(np.uint64)
         fits[fits] = same.all(axis=0)

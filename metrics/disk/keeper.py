@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from metrics.disk.archive import Archive, Level, Segment
-from metrics.disk.history import draw_together
 from metrics.disk.loss import Loss
 from metrics.disk.segment import SegmentWriter
 from metrics.disk.wal import WalFile, find_files
@@ -116,6 +115,8 @@ class Keeper:
     def _draw_together(self, now_ms: int) -> None:
         for level, seconds in self._history():
             for day in self._days_without(level, now_ms - _milliseconds(seconds)):
+                from metrics.disk.history import draw_together  # noqa: PLC0415 - needed once a day
+
                 self._check()
                 raw = [s for s in self._archive.segments(Level.RAW) if day <= s.start_ms < day + _DAY_MS]
                 draw_together(self._archive, raw, level, day, day + _DAY_MS, self._check)

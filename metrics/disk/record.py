@@ -6,16 +6,17 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _MAGIC = b"\xf5WKr"
-_HEADER = struct.Struct("<4sIII")  # magic, kind, length of the payload, checksum of both and the payload
+_HEADER = struct.Struct("<4sIII")  # magic, checksum of all that follows, kind, length of the payload
 _CHECKED = struct.Struct("<II")
+_CHECKED_FROM = 8
 
 HEADER_BYTES = _HEADER.size
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record whose checksum is right; `offset` is that of its first byte, `end` of the first one after it."""
 
     kind: int
@@ -36,19 +37,20 @@ class Damage:
 def pack(kind: int, *payload: bytes | memoryview) -> list[bytes | memoryview]:
     """Return the pieces of a record: to be written in this order."""
     length = sum(memoryview(piece).nbytes for piece in payload)
-    return [_HEADER.pack(_MAGIC, kind, length, _checksum(kind, length, payload)), *payload]
+    return [_HEADER.pack(_MAGIC, _checksum(kind, length, payload), kind, length), *payload]
 
 
 def unpack(data: memoryview, offset: int) -> Record | None:
     """Return the record that begins there; None if there is no whole, undamaged one."""
     if offset + HEADER_BYTES > len(data):
         return None
-    magic, kind, length, checksum = _HEADER.unpack_from(data, offset)
+    magic, checksum, kind, length = _HEADER.unpack_from(data, offset)
     end = offset + HEADER_BYTES + length
     if magic != _MAGIC or end > len(data):
         return None
-    payload = data[offset + HEADER_BYTES : end]
-    return Record(kind, payload, offset, end) if _checksum(kind, length, (payload,)) == checksum else None
+    if zlib.crc32(data[offset + _CHECKED_FROM : end]) != checksum:
+        return None
+    return Record(kind, data[offset + HEADER_BYTES : end], offset, end)
 
 
 def scan(data: bytes, offset: int = 0) -> Iterator[Record | Damage]:
@@ -78,7 +80,7 @@ def _unfinished(data: memoryview, offset: int) -> bool:
     """Tell whether the rest of the data may be the beginning of a record."""
     if offset + HEADER_BYTES > len(data):
         return _MAGIC.startswith(bytes(data[offset : offset + len(_MAGIC)]))
-    magic, _, length, _ = _HEADER.unpack_from(data, offset)
+    magic, _, _, length = _HEADER.unpack_from(data, offset)
     return bool(magic == _MAGIC and offset + HEADER_BYTES + length > len(data))
 
 

@@ -19,7 +19,6 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.disk import column
 from metrics.disk.label_table import LabelTable
 from metrics.disk.loss import Loss
 from metrics.frame import FloatArray, TimeArray
@@ -114,6 +113,8 @@ class SegmentWriter:
         """Add series to the section; each of `fields` has shape (times, series)."""
         before = len(self._series) - int(str(self._sections[-1]["first"]))
         self._series += series
+        from metrics.disk import column  # noqa: PLC0415 - a daemon that only watches needs it after some hours first
+
         for number, values in enumerate(fields):
             for part in column.encode(values):
                 offset, size, check = self._put(part.data)
@@ -247,6 +248,8 @@ class SegmentFile:
         return (times[low:high], values if len(kept) == len(columns) else values[:, kept], kept) if len(kept) else None
 
     def _part(self, place: NDArray[np.void], rows: int, columns: int) -> FloatArray:
+        from metrics.disk import column  # noqa: PLC0415
+
         try:
             values = column.decode(self._read((int(place["offset"]), int(place["size"]), int(place["check"]))))
         except (ValueError, struct.error, zlib.error) as error:

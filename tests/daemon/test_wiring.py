@@ -1,5 +1,6 @@
 import pytest
 
+from actions.policy import Trigger
 from alerting.alert import Alert, AlertEvent, AlertState, Severity, Transition
 from alerting.incident import Incident, IncidentEvent, IncidentStatus, IncidentTransition
 from core.db.database import Trouble
@@ -64,7 +65,7 @@ class _Actions:
         self._failures = failures
         self._crash = crash
 
-    async def on_alert(self, trigger: object) -> None:
+    async def on_alert(self, trigger: Trigger) -> None:
         if self._failures:
             self._failures -= 1
             raise StoreUnavailableError("disk full")

@@ -94,7 +94,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     argv = [
         nspawn, "--quiet", f"--directory={tree}", "--boot", "--volatile=overlay", "--register=no", "--keep-unit",
         # nspawn allows even reading the clock's state only to a tree that has this; the unit itself drops it.
-        "--private-network", "--capability=CAP_SYS_TIME", *binds, "systemd.unit=multi-user.target", "systemd.wants=driver.service",
+        "--private-network", "--capability=CAP_SYS_TIME", *binds,
+        "systemd.unit=multi-user.target", "systemd.wants=driver.service",
     ]  # fmt: skip
     environment = dict(os.environ)
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists():

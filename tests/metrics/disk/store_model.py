@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,10 @@ def open_store(
     readers: Sequence[str] = (),
     registry: CollectorRegistry | None = None,
     now_ms: int = START_MS,
+    write: Callable[[int, bytes], int] = os.write,
 ) -> Store:
     clock = FakeClock(now_ms / 1000)
-    store = Store(folder, clock, Tasks(clock), registry, limits=limits, readers=readers)
+    store = Store(folder, clock, Tasks(clock), registry, limits=limits, readers=readers, write=write)
     store.open()
     return store
 

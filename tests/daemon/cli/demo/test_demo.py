@@ -66,7 +66,9 @@ def _explain(ran: subprocess.CompletedProcess[str], folder: Path) -> str:
 
 
 def test_ctrl_c_leaves_nothing_behind(folder: Path) -> None:
-    demo = subprocess.Popen([*COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    # Whoever runs the tests in the background hands an ignored SIGINT down to all children.
+    demo = subprocess.Popen(["env", "--default-signal=INT", *COMMAND], stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "PYTHONUNBUFFERED": "1"})  # fmt: skip
     assert demo.stdout is not None
     for line in demo.stdout:
