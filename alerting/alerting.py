@@ -36,7 +36,7 @@ from core.tasks import Tasks, cancel_and_wait
 from core.yaml_file import Document
 from metrics.frame import Frame
 from metrics.label import labels_of
-from metrics.promql.engine import Engine
+from metrics.promql.asking import InstantEngine
 from metrics.storage import Storage
 
 _log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Alerting:
     def __init__(
         self,
         storage: AppendableStorage,
-        engine: Engine,
+        engine: InstantEngine,
         database: Database,
         logbook: Logbook,
         clock: Clock,
@@ -200,6 +200,14 @@ class Alerting:
         )
         await self._evaluator.set_groups(groups)
         self._configured.set()
+
+    def use_engine(self, engine: InstantEngine) -> None:
+        """Evaluate rules by this engine from now on.
+
+        A metrics.external_engine.ExternalEngine is asked in a thread, for all rules at their groups' intervals only:
+        what arrives here says nothing of what is there.
+        """
+        self._evaluator.use(engine)
 
     def on_frame(self, frame: Frame) -> None:
         """Take note of a frame that is in the store; the rules that read it are evaluated within milliseconds."""

@@ -24,10 +24,11 @@ from alerting.rule_state import AlertingState, Change, RecordingState, RuleState
 from alerting.touch import Touch
 from core.clock import Clock
 from core.errors import WatchkeeperError
+from metrics.external_engine import Answers, ExternalEngine
 from metrics.frame import Frame, Layout
 from metrics.label import METRIC_NAME, Labels, with_labels
+from metrics.promql.asking import InstantEngine
 from metrics.promql.ast import Call, walk
-from metrics.promql.engine import Engine
 from metrics.promql.parse import Expression
 from metrics.storage import Storage
 
@@ -69,6 +70,11 @@ class _Member:
     def reads_absence(self) -> bool:
         nodes = walk(self.state.rule.expr.root)
         return any(isinstance(node, Call) and node.function.startswith("absent") for node in nodes)
+
+    def questions(self) -> list[Expression]:
+        """Return what its next evaluation may ask for."""
+        state = self.state
+        return self.expressions() if isinstance(state, AlertingState) and state.active else [state.rule.expr]
 
     def expressions(self) -> list[Expression]:
         rule = self.state.rule
@@ -118,7 +124,7 @@ class Evaluator:
     def __init__(
         self,
         storage: Storage,
-        engine: Engine,
+        engine: InstantEngine,
         clock: Clock,
         measurement: Measurement,
         *,
@@ -143,6 +149,14 @@ class Evaluator:
         self._shown: Layout = Layout(())
         self._shown_at = -1e9
         self.progress = clock.monotonic()
+
+    def use(self, engine: InstantEngine) -> None:
+        """Ask this engine from now on."""
+        self._engine = engine
+
+    @property
+    def _is_external(self) -> bool:
+        return isinstance(self._engine, ExternalEngine)
 
     def now(self) -> Moment:
         """Return this instant."""
@@ -264,6 +278,8 @@ class Evaluator:
     async def _mark_touched(self) -> None:
         arrived, self._arrived = self._arrived, {}
         ended, self._ended = self._ended, set()
+        if self._is_external:
+            return  # what arrives here says nothing of what is there
         turn = _Turn(self._clock)
         for source in ended:
             self._layouts.pop(source, None)
@@ -288,7 +304,7 @@ class Evaluator:
                 continue
             member.last_run = started
             count += 1
-            failures += not self._run_member(member, touched, changes)
+            failures += not await self._evaluate(member, touched, changes)
             seconds += member.state.run.seconds
             await turn.give()
         group.ran(self._clock.monotonic(), seconds)
@@ -305,11 +321,15 @@ class Evaluator:
             return True
         if not is_timer or now - member.last_run < member.group.group.interval_seconds / 2:
             return False  # its data arrives often enough
+        if self._is_external:
+            return True
         has_alerts = isinstance(state, AlertingState) and bool(state.active)
         return has_alerts or member.was_seen or state.rule.expr.reads_time
 
     def _may_run(self, member: _Member, now: float) -> bool:
         """Hold back what absence alone would fire, until its data had the time to come (back)."""
+        if self._is_external:
+            return True  # the past of another server is not lost when we start
         expression = member.state.rule.expr
         if not expression.reads_time or not expression.selectors or (member.is_seen and not member.reads_absence):
             return True
@@ -319,20 +339,30 @@ class Evaluator:
             member.state.schedule(self.now())
         return False
 
-    def _run_member(self, member: _Member, touched: set[int], changes: list[Change]) -> bool:
+    async def _evaluate(self, member: _Member, touched: set[int], changes: list[Change]) -> bool:
         now = self.now()
+        at_ms = round((now.wall - member.group.group.offset_seconds) * 1000)
+        if not isinstance(self._engine, ExternalEngine):
+            return self._run_member(member, touched, changes, self._engine, now, at_ms)
+        answers = Answers(self._engine, at_ms)
+        await asyncio.to_thread(answers.ask, member.questions())
+        self.progress = self._clock.monotonic()
+        return self._run_member(member, touched, changes, answers, now, at_ms)
+
+    def _run_member(
+        self, member: _Member, touched: set[int], changes: list[Change], engine: InstantEngine, now: Moment, at_ms: int
+    ) -> bool:
         state, group = member.state, member.group.group
-        at_ms = round((now.wall - group.offset_seconds) * 1000)
         try:
             if isinstance(state, RecordingState):
-                samples = state.update(self._engine, at_ms, limit=group.limit)
+                samples = state.update(engine, at_ms, limit=group.limit)
                 touched.update(self._record(member, samples, at_ms))
             else:
                 expression = state.rule.expr
-                blind = not self._interruption.is_over(expression, now)
+                blind = not (self._is_external or self._interruption.is_over(expression, now))
                 presence = Presence(self._storage, expression, self._interruption, now)
                 is_back = presence.is_back if blind else None
-                changes += state.update(self._engine, at_ms, now, limit=group.limit, is_back=is_back)
+                changes += state.update(engine, at_ms, now, limit=group.limit, is_back=is_back)
         except Exception as error:  # noqa: BLE001 - one rule's failure, whatever it is, must not keep the others
             if not isinstance(error, WatchkeeperError):
                 _log.exception("rule %s: unexpected failure", state.rule.key)

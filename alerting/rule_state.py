@@ -23,7 +23,7 @@ from alerting.rule import AlertingRule, RecordingRule, Rule
 from alerting.template import Template, TemplateError
 from core.errors import WatchkeeperError
 from metrics.label import METRIC_NAME, Labels, labels_of
-from metrics.promql.engine import Engine
+from metrics.promql.asking import InstantEngine
 from metrics.promql.parse import Expression
 from metrics.promql.result import Scalar, Vector
 
@@ -90,7 +90,7 @@ class Run:
         self.health, self.last_error, self.last_evaluation, self.seconds = "error", reason, wall, seconds
 
 
-def evaluate(engine: Engine, expression: Expression, at_ms: int, limit: int = 0) -> list[Sample]:
+def evaluate(engine: InstantEngine, expression: Expression, at_ms: int, limit: int = 0) -> list[Sample]:
     """Return the series that an expression yields, without their metric names.
 
     Raises: RuleError: the result is no vector, is larger than `limit`, or has a label set twice.
@@ -127,7 +127,7 @@ class AlertingState:
 
     def update(
         self,
-        engine: Engine,
+        engine: InstantEngine,
         at_ms: int,
         now: Moment,
         *,
@@ -189,7 +189,7 @@ class AlertingState:
         """Return an alert as others see it."""
         return self._alert(active, active.life, active.life.state, None, "")
 
-    def _held(self, engine: Engine, at_ms: int, seen: Mapping[Labels, Sample]) -> dict[Labels, float]:
+    def _held(self, engine: InstantEngine, at_ms: int, seen: Mapping[Labels, Sample]) -> dict[Labels, float]:
         hold = self.rule.hold
         needs = any(active.life.fired_at is not None and labels not in seen for labels, active in self.active.items())
         return dict(evaluate(engine, hold, at_ms)) if hold is not None and needs else {}
@@ -284,7 +284,7 @@ class RecordingState:
     run: Run = field(default_factory=Run)
     next_due: float | None = None
 
-    def update(self, engine: Engine, at_ms: int, *, limit: int = 0) -> list[Sample]:
+    def update(self, engine: InstantEngine, at_ms: int, *, limit: int = 0) -> list[Sample]:
         """Evaluate the rule and return the series to record, by their new labels.
 
         Raises: WatchkeeperError: the expression cannot be evaluated.

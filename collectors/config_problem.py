@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from core.config import config_error
 from core.errors import ConfigError, Problem
-from core.yaml_file import Path_, dotted
+from core.yaml_file import Path_
 
-
-def config_error(path: Path_, message: str) -> ConfigError:
-    """Return the error for the value at `path` of the config file, whose name only the daemon knows."""
-    return ConfigError([Problem("config", 0, 0, dotted(path), message)])
+__all__ = ["build_each", "config_error"]
 
 
 EntryT = TypeVar("EntryT")

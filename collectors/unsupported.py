@@ -1,4 +1,4 @@
-"""Keys that Prometheus knows and we do not yet: refused by name, never ignored."""
+"""Keys of Prometheus' configuration that are not supported: refused by name, never ignored."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from core.unsupported import Unsupported
 
-def _refuse(value: object) -> object:
-    if value is None:
-        return None
-    raise ValueError("is not supported yet; remove it, or keep a Prometheus in front for this job")
-
-
-Unsupported = Annotated[None, BeforeValidator(_refuse)]
-"""The type of such a key."""
+__all__ = ["NeverTrue", "Unsupported"]
 
 
 def _refuse_true(value: object) -> object:

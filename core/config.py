@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from core.duration import format_duration, parse_duration
 from core.errors import ConfigError, Problem, UserError
-from core.yaml_file import Document, Path_
+from core.yaml_file import Document, Path_, dotted
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ DURATION_MARK = BeforeValidator(_duration)
 
 Duration = Annotated[float, DURATION_MARK, PlainSerializer(format_duration, return_type=str, when_used="json")]
 """Seconds; in a file, a duration as Prometheus writes it."""
+
+
+def config_error(path: Path_, message: str) -> ConfigError:
+    """Return the error for the value at `path` of the config file, whose name only the daemon knows."""
+    return ConfigError([Problem("config", 0, 0, dotted(path), message)])
 
 
 def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> SectionT:

@@ -19,6 +19,8 @@ from actions.operations import Actions
 from alerting.alerting import Alerting
 from alerting.health import Health
 from collectors.manager import CollectorManager
+from collectors.push.door import PushDoor
+from collectors.remote_write.receiver import Receiver
 from core.clock import SystemClock
 from core.db.database import Database, Trouble
 from core.duration import format_duration
@@ -30,6 +32,7 @@ from core.version import __version__
 from daemon.api.server import WebServer
 from daemon.api.state import ConfigStatus
 from daemon.config import LoadedConfig, load
+from daemon.intake import Intake
 from daemon.log import set_up_logging
 from daemon.migrations import MIGRATIONS
 from daemon.preparation import Prepared, prepare, refuse_what_needs_a_restart
@@ -38,6 +41,9 @@ from daemon.systemd import Notifier
 from daemon.telemetry import Telemetry
 from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
+from exporters.remote_write.endpoint import reader_name
+from exporters.remote_write.sender import RemoteWrite
+from metrics.external_engine import ExternalEngine
 from metrics.frame import Frame
 from metrics.metadata import Metadata
 from metrics.promql.engine import Engine
@@ -86,8 +92,12 @@ class Daemon:
         )
         self.logbook = Logbook(self.database, clock)
         self.metadata = Metadata()
-        self.store = Store(directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits)
-        self.engine = Engine(self.store)
+        self.store = Store(
+            directory / "metrics", clock, tasks, registry, limits=loaded.root.store.limits,
+            readers=[reader_name(receiver.key) for receiver in loaded.root.remote_write],
+        )  # fmt: skip
+        self._own_engine = Engine(self.store)
+        self.engine: Engine | ExternalEngine = self._own_engine
         self._wiring = Wiring(
             alerting=lambda: self.alerting, actions=lambda: self.actions, clock=clock, tasks=tasks,
             changed=self._changed,
@@ -102,9 +112,26 @@ class Daemon:
             self._wiring.on_actions_event, self._wiring.is_service_alerting, base=loaded.base,
         )  # fmt: skip
         self.collectors = CollectorManager(clock, tasks, registry, self._on_frame, self._on_end)
+        self.remote_write = RemoteWrite(self.store, self.database, clock=clock, tasks=tasks, registry=registry)
+        self._receiver = Receiver(loaded.root.remote_write_receiver, self.store.append, clock=clock, registry=registry)
+        self.intake = Intake(self._receiver, arrived=self.alerting.on_frame)
+        self.push = PushDoor(
+            loaded.root.push, self.database, interval_seconds=loaded.root.global_.scrape_interval, clock=clock,
+            tasks=tasks, registry=registry, on_frame=self._on_frame, on_end=self._on_end,
+        )  # fmt: skip
         self.web = WebServer(self, loaded.root.web, base=loaded.base)
         self._lifecycle = Lifecycle(
-            [self.database, self.store, self.alerting, self.actions, self.collectors, self.web, self._watchdog()]
+            [
+                self.database,
+                self.store,
+                self.remote_write,
+                self.alerting,
+                self.actions,
+                self.collectors,
+                self.push,
+                self.web,
+                self._watchdog(),
+            ]
         )
 
     def _watchdog(self) -> Watchdog:
@@ -167,6 +194,10 @@ class Daemon:
 
     async def _apply(self, prepared: Prepared) -> None:
         root, base = prepared.loaded.root, prepared.loaded.base
+        if isinstance(self.engine, ExternalEngine):
+            self.engine.close()
+        self.engine = prepared.external_engine or self._own_engine
+        self.alerting.use_engine(self.engine)
         await self.alerting.apply(
             root,
             base=base,
@@ -175,6 +206,9 @@ class Daemon:
             external_labels=root.global_.external_labels,
         )
         await self.actions.apply(root)
+        await self.remote_write.apply(root.remote_write, root.global_.external_labels, base)
+        self.push.apply(root.push, root.global_.scrape_interval)
+        self._receiver.config = root.remote_write_receiver
         self.collectors.apply([*prepared.collectors, *self.actions.collectors()], prepared.discoveries)
         await asyncio.to_thread(self.web.read_token)
         self._loaded = prepared.loaded

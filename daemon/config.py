@@ -16,14 +16,18 @@ from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
 from alerting.rule import GroupDefaults
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
+from collectors.push.config import PushConfig
 from collectors.relabel import LABEL_NAME
+from collectors.remote_write.config import RemoteWriteReceiverConfig
 from collectors.size import ByteSize
 from collectors.text import Text
 from core.config import Duration, NotUsed, Section, SparseSection, unused, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.yaml_file import Document, parse_yaml, read_yaml
+from daemon.query_config import QueryConfig
 from daemon.state_directory import default_state_directory
+from exporters.remote_write.config import RemoteWriteConfig, doubled_names
 from metrics.store_limits import StoreLimits
 from security.listen import check_listen, parse_listen
 
@@ -71,6 +75,11 @@ class GlobalConfig(SparseSection):
         Duration | None,
         Field(description="How long one reading may take; at most the interval.", examples=["10s"]),
     ] = None
+    external_labels: dict[str, str] = Field(
+        default_factory=dict,
+        description="Labels that samples get on their way to others.",
+        examples=[{"site": "berlin"}],
+    )
     evaluation_interval: Annotated[
         Duration,
         Field(gt=0, description="How often rules run that depend on time or absence.", examples=["15s"]),
@@ -230,6 +239,12 @@ class RootConfig(AlertingConfig, ActionsConfig, _Unused):
     web: Annotated[WebConfig, Field(description="The page, the API and /metrics.")] = WebConfig()
     state: Annotated[StateConfig, Field(description="What must outlive the daemon.")] = StateConfig()
     store: Annotated[StoreConfig, Field(description="The samples that are kept.")] = StoreConfig()
+    remote_write_receiver: Annotated[
+        RemoteWriteReceiverConfig, Field(description="What others may send to /api/v1/write.")
+    ] = RemoteWriteReceiverConfig()
+    remote_write: list[RemoteWriteConfig] = Field(default_factory=list, description="Where all samples are sent on to.")
+    query: Annotated[QueryConfig, Field(description="Who evaluates rules and queries.")] = QueryConfig()
+    push: Annotated[PushConfig, Field(description="What short jobs may push.")] = PushConfig()
     log: Annotated[LogConfig, Field(description="The daemon's own log.")] = LogConfig()
 
 
@@ -314,6 +329,9 @@ def _cross_check(loaded: LoadedConfig) -> list[Problem]:
         check_listen(parse_listen(root.web.listen), token_configured=root.web.token_file is not None)
     except UserError as error:
         problems.append(loaded.document.problem(("web", "listen"), str(error).removeprefix("web.listen: ")))
+    for index in doubled_names(root.remote_write):
+        message = f"{root.remote_write[index].key!r} is the name of an earlier receiver too; give each its own name"
+        problems.append(loaded.document.problem(("remote_write", index, "name"), message))
     timeout, interval = root.global_.scrape_timeout, root.global_.scrape_interval
     if timeout is not None and timeout > interval:
         path = ("global", "scrape_timeout")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import actions.migrations
 import alerting.migrations
+import collectors.push.table
 import core.logbook
+import exporters.remote_write.position
 from core.db.migration import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
     *core.logbook.MIGRATIONS,
     *alerting.migrations.MIGRATIONS,
     *actions.migrations.MIGRATIONS,
+    *collectors.push.table.MIGRATIONS,
+    *exporters.remote_write.position.MIGRATIONS,
 )

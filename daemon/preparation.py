@@ -17,19 +17,29 @@ from collectors.discovery.file_sd import FileProvider
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, StoreConfig, load
+from daemon.query_config import external_engine
+from exporters.remote_write.sender import make_clients
+from metrics.external_engine import ExternalEngine
 from security.secret import read_secret_file
 
 _STORE = tuple(("store", key) for key in StoreConfig.model_fields)
-NEEDS_RESTART = (("web", "listen"), ("web", "token_file"), ("state", "directory"), *_STORE)
+NEEDS_RESTART = (
+    ("web", "listen"),
+    ("web", "token_file"),
+    ("state", "directory"),
+    ("remote_write_receiver", "max_series"),
+    *_STORE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A configuration that can run, with the collectors that it asks for."""
+    """A configuration that can run, with the collectors that it asks for, and who evaluates instead of us, if any."""
 
     loaded: LoadedConfig
     collectors: tuple[Collector, ...]
     discoveries: tuple[Discovery, ...] = ()
+    external_engine: ExternalEngine | None = None
 
     @property
     def settle_seconds(self) -> float:
@@ -77,9 +87,18 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
             read_secret_file(loaded.base / token_file)
         except UserError as error:
             problems += _problems(loaded, ("web", "token_file"), error)
+    engine = None
+    try:
+        engine = external_engine(loaded.root.query, loaded.base)
+    except UserError as error:
+        problems += _problems(loaded, (), error)
+    try:
+        make_clients(loaded.root.remote_write, loaded.base, clock)
+    except UserError as error:
+        problems += _problems(loaded, (), error)
     if problems:
         raise ConfigError(problems)
-    return Prepared(loaded, tuple(collectors), tuple(discoveries))
+    return Prepared(loaded, tuple(collectors), tuple(discoveries), engine)
 
 
 def _problems(loaded: LoadedConfig, path: tuple[str | int, ...], error: UserError) -> Iterable[Problem]:

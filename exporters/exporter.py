@@ -32,6 +32,28 @@ class Exportable(Protocol):
         """By metric family name."""
 
 
+class PushingExporter(Protocol):
+    """Brings samples to others by itself. Registered as an entry point of the same group; a core.lifecycle.Component.
+
+    It reads what was stored (metrics.store.Store.read_wal) rather than being told, so that nothing is lost while
+    others do not listen or the daemon is down.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs."""
+
+    async def start(self) -> None:
+        """Begin to send."""
+
+    async def stop(self) -> None:
+        """End; the next start goes on where this one stopped."""
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """Why nothing can be sent, by receiver; without those where all is well."""
+
+
 class Exporter(Protocol):
     """Shows series on request. Registered as an entry point of the group `watchkeeper.exporters`.
 

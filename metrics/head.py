@@ -99,15 +99,18 @@ class Head(Storage):
         with self._lock:
             return sum(source.size_bytes for source in self._sources.values())
 
-    def append(self, frame: Frame) -> None:
+    def append(self, frame: Frame, refused: Tally[Reject] | None = None) -> None:
         """Take in a frame; see take()."""
-        self.take(frame)
+        self.take(frame, refused)
 
-    def take(self, frame: Frame) -> bool:
+    def take(self, frame: Frame, refused: Tally[Reject] | None = None) -> bool:
         """Take in a frame, and tell whether it was: its place in the order of its source was right.
 
         Series of the source that are no longer there get the staleness marker. A frame that is not newer than the one
         before, samples with own times that are out of order, and series beyond the limit are refused and counted.
+
+        Args:
+            refused: gets how many samples were refused, by reason.
         """
         rejected: Tally[Reject] = Tally()
         with self._lock:
@@ -121,6 +124,8 @@ class Head(Storage):
         self._appended.inc(taken)
         for reason, count in rejected.items():
             self._rejected[reason].inc(count)
+        if refused is not None:
+            refused.update(rejected)
         return in_order
 
     def close_before(self, time_ms: int) -> None:

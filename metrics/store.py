@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import threading
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,8 +33,9 @@ from metrics.disk.wal_thread import WalThread
 from metrics.frame import End, FloatArray, Frame, TimeArray
 from metrics.head import Head
 from metrics.label import Labels, label_value
+from metrics.own_time import Reject
 from metrics.statistics import StoreStatistics
-from metrics.storage import Block, Matcher, Storage
+from metrics.storage import Block, Matcher, Storage, is_missing
 from metrics.store_limits import StoreLimits
 
 _log = logging.getLogger(__name__)
@@ -204,10 +206,14 @@ class Store(Storage):
 
     # Taking in.
 
-    def append(self, frame: Frame) -> None:
-        """Take in a frame; it is in the write-ahead file a moment later (see wait_written)."""
+    def append(self, frame: Frame, refused: Tally[Reject] | None = None) -> None:
+        """Take in a frame; it is in the write-ahead file a moment later (see wait_written).
+
+        Args:
+            refused: gets how many samples were refused, by reason.
+        """
         with self._lock:
-            if self.head.take(frame):
+            if self.head.take(frame, refused):
                 self._put(frame)
 
     def end_source(self, source: str, timestamp_ms: int) -> None:

@@ -39,6 +39,12 @@ QUERY_PATHS = frozenset(
 """Read by POST, as Prometheus' clients do, with a form as body. They change nothing, and still only the same origin, or
 no browser, may ask them."""
 
+PUSH_PATHS = ("/metrics/job/", "/metrics/job@base64/")
+"""Begin the addresses that take the text format, with whatever type a short job's client sends it."""
+
+WRITE_PATH = "/api/v1/write"
+"""Takes remote write requests, and answers 415 to all other bodies itself."""
+
 FAILURES_PER_MINUTE = 5
 REMEMBER_SIGN_IN_SECONDS = 3600.0
 
@@ -182,11 +188,15 @@ def _same_origin(visit: Visit) -> bool:
 
 def _wrong_content_type(visit: Visit) -> Refusal | None:
     """Let a body in only as JSON: a type that no form of another site can send unasked."""
-    if visit.method in _SAFE_METHODS or not visit.has_body or visit.path in QUERY_PATHS:
+    if visit.method in _SAFE_METHODS or not visit.has_body or _takes_any_type(visit.path):
         return None
     if visit.content_type.partition(";")[0].strip().lower() == "application/json":
         return None
     return Refusal(415, f"the body is {visit.content_type!r}, not JSON", "send Content-Type: application/json")
+
+
+def _takes_any_type(path: str) -> bool:
+    return path in QUERY_PATHS or path == WRITE_PATH or path.startswith(PUSH_PATHS)
 
 
 def _unauthorized(message: str) -> Refusal:

@@ -29,6 +29,31 @@ async def read_body(request: web.Request, timeout_seconds: float) -> bytes:
         raise web.HTTPRequestTimeout from None
 
 
+async def read_large_body(request: web.Request, timeout_seconds: float, max_bytes: int) -> bytes:
+    """Return a body that may be larger than those of the rest of the API.
+
+    Raises: web.HTTPRequestTimeout, web.HTTPRequestEntityTooLarge.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await _read_at_most(request, max_bytes)
+    except TimeoutError:
+        request.protocol.force_close()
+        raise web.HTTPRequestTimeout from None
+
+
+async def _read_at_most(request: web.Request, max_bytes: int) -> bytes:
+    declared = request.content_length or 0
+    if declared > max_bytes:
+        raise web.HTTPRequestEntityTooLarge(max_bytes, declared)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > max_bytes:
+            raise web.HTTPRequestEntityTooLarge(max_bytes, len(body))
+    return bytes(body)
+
+
 async def read_object(request: web.Request, timeout_seconds: float) -> dict[str, Any]:
     """Return the body as a JSON object.
 

@@ -15,6 +15,7 @@ from daemon.api.answer import body_answer, json_answer
 from daemon.api.body import check_keys, read_body, read_object, text_field, whole_number
 from daemon.api.connections import Limits
 from daemon.api.console import asset_answer
+from daemon.api.intake import IntakeRoutes
 from daemon.api.middleware import ACTOR
 from daemon.api.overview import OverviewBuilder, all_alerts
 from daemon.api.prometheus.routes import prometheus_routes
@@ -38,6 +39,7 @@ class Routes:
         self._overview = overview
         self._stream = stream
         self._limits = limits
+        self._intake = IntakeRoutes(view, limits.body_seconds)
         self._body_seconds = limits.body_seconds
 
     def table(self) -> list[web.RouteDef]:
@@ -68,6 +70,7 @@ class Routes:
             get(ROOT + "/logbook", self._logbook),
             get(ROOT + "/logbook/verify", self._verify_logbook),
             *prometheus_routes(self._view, self._limits),
+            *self._intake.table(),
         ]
 
     # For people and other programs.

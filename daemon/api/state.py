@@ -16,6 +16,7 @@ from alerting.health import Health
 from alerting.incident import Incident
 from collectors.collector import Readings
 from collectors.manager import TargetStatus
+from collectors.remote_write.receiver import Receipt
 from core.clock import Clock
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
@@ -132,6 +133,31 @@ class ActionsView(Protocol):
 
     async def cancel(self, operation_id: str, *, actor: str) -> Operation:
         """Cancel an operation and return it."""
+
+
+class IntakeView(Protocol):
+    """daemon.intake.Intake: what others send."""
+
+    @property
+    def max_body_size(self) -> int:
+        """The most bytes that the body of a remote write request may have."""
+
+    async def write(self, body: bytes) -> Receipt:
+        """Take a remote write request. Raises: UserError."""
+
+
+class PushView(Protocol):
+    """collectors.push.door.PushDoor: what short jobs push."""
+
+    @property
+    def max_body_size(self) -> int:
+        """The most bytes that a push may have."""
+
+    async def push(self, grouping: Labels, body: bytes, content_type: str, *, replace_all: bool) -> None:
+        """Take a push. Raises: UserError, StoreUnavailableError."""
+
+    async def delete(self, grouping: Labels) -> None:
+        """Forget a group. Raises: StoreUnavailableError."""
 
 
 class EngineView(Protocol):
@@ -252,6 +278,12 @@ class DaemonView(Protocol):
     @property
     def metadata(self) -> MetadataView:
         """What sources tell about their metrics."""
+    def intake(self) -> IntakeView:
+        """Where others bring samples."""
+
+    @property
+    def push(self) -> PushView:
+        """Where short jobs push."""
 
     def health(self) -> Health:
         """Return alerting's Health of the whole system: status, reasons, aspects."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metrics.disk.entry import Decoder, Entry, decode_all
@@ -12,7 +12,7 @@ from metrics.disk.folder import set_aside
 from metrics.disk.loss import Loss
 from metrics.disk.record import Damage
 from metrics.disk.wal import FILE_HEADER, Position, WalFile, find_files
-from metrics.frame import Frame, Layout
+from metrics.frame import End, Frame, Layout
 
 
 def replay(folder: Path, on_loss: Callable[[Loss], None]) -> Iterator[tuple[WalFile, Iterator[Entry]]]:
@@ -63,14 +63,21 @@ class Unread:
     """What a reader gets.
 
     Attributes:
-        frames: with their values copied; ends of sources are among the positions but not given.
+        entries: frames, with their values copied, and ends of sources, in their order.
         position: where to go on.
         lost_bytes: what lay in between and is damaged, or was removed before it was read.
+        before: where reading began anew in the middle of a file, the last frame of each source before; else None.
     """
 
-    frames: list[Frame]
+    entries: list[Entry]
     position: Position
     lost_bytes: int
+    before: Mapping[str, Frame] | None = None
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames among the entries."""
+        return [entry for entry in self.entries if isinstance(entry, Frame)]
 
 
 class WalCursor:
@@ -98,39 +105,44 @@ class WalCursor:
         unread = self._read_file(file, position, max_bytes)
         if unread.position.offset >= file.size and file is not files[-1]:
             following = files[files.index(file) + 1]
-            unread = Unread(unread.frames, Position(following.number, 0), unread.lost_bytes)
+            unread = replace(unread, position=Position(following.number, 0))
         return unread
 
     def _read_file(self, file: WalFile, position: Position, max_bytes: int) -> Unread:
         start = max(position.offset, len(FILE_HEADER))
+        last: dict[str, Frame] | None = None
         if self._position != Position(file.number, start):
             self._decoder = Decoder()
             if start > len(FILE_HEADER):  # the layouts before it are needed
+                last = {}
                 before = _read(file.path, len(FILE_HEADER), start)
-                for _ in decode_all(before, 0, self._decoder):
-                    pass
+                for entry, _ in decode_all(before, 0, self._decoder):
+                    if isinstance(entry, Frame):
+                        last[entry.source] = entry
+                    elif isinstance(entry, End):
+                        last.pop(entry.source, None)
         wanted = max_bytes
         while True:
             data = _read(file.path, start, min(start + wanted, file.size))
-            frames, end, lost = self._decode(data, start, whole=start + len(data) >= file.size)
+            entries, end, lost = self._decode(data, start, whole=start + len(data) >= file.size)
             if end > start or start + len(data) >= file.size or not data:
                 break
             wanted *= 4  # one record is longer than all that was asked for
         self._position = Position(file.number, end)
-        return Unread(frames, self._position, lost)
+        return Unread(entries, self._position, lost, last)
 
-    def _decode(self, data: bytes, start: int, *, whole: bool) -> tuple[list[Frame], int, int]:
-        frames: list[Frame] = []
+    def _decode(self, data: bytes, start: int, *, whole: bool) -> tuple[list[Entry], int, int]:
+        entries: list[Entry] = []
         end = lost = 0
         for entry, after in decode_all(data, 0, self._decoder):
             if isinstance(entry, Damage):
                 if entry.end == len(data) and not whole:
                     break  # the rest of a record, which the next read gets whole
                 lost += entry.end - entry.offset
-            elif isinstance(entry, Frame):
-                frames.append(entry)
+            else:
+                entries.append(entry)
             end = after
-        return frames, start + end, lost
+        return entries, start + end, lost
 
 
 def _read(path: Path, start: int, end: int) -> bytes:

@@ -17,14 +17,19 @@ from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from collectors.manager import TargetStatus
+from collectors.push.address import source_of
+from collectors.remote_write.config import RemoteWriteReceiverConfig
+from collectors.remote_write.receiver import Receiver
 from core.clock import Clock
 from core.db.database import Trouble
 from core.errors import ConflictError, NotFoundError, StoreUnavailableError
 from core.logbook import Entry, Fault
 from core.tasks import Tasks
 from daemon.api.state import ConfigStatus
+from daemon.intake import Intake
+from metrics.frame import Frame
 from metrics.head import Head
-from metrics.label import labels_of
+from metrics.label import Labels, labels_of
 from metrics.metadata import Metadata
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
@@ -192,6 +197,24 @@ def waves(text: str, times: Any) -> Matrix:
     return Matrix([labels], times, values[:, None])
 
 
+@dataclass
+class FakePush:
+    """Notes what is pushed: source, body, and whether all is replaced."""
+
+    max_body_size: int = 100_000
+    pushed: list[tuple[str, bytes, bool]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refusal: Exception | None = None
+
+    async def push(self, grouping: Labels, body: bytes, content_type: str, *, replace_all: bool) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.pushed.append((source_of(grouping), body, replace_all))
+
+    async def delete(self, grouping: Labels) -> None:
+        self.deleted.append(source_of(grouping))
+
+
 class FakeView:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -210,6 +233,10 @@ class FakeView:
         self.engine: Any = FakeEngine()
         self.store = Head()
         self.metadata = Metadata()
+        self.arrived: list[Frame] = []
+        self.receiver = Receiver(RemoteWriteReceiverConfig(), self.store.append, clock=clock, registry=self.registry)
+        self.push = FakePush()
+        self.intake = Intake(self.receiver, arrived=self.arrived.append)
         self.verdict = Health(Status.HEALTHY, (), dict.fromkeys(Aspect, Status.HEALTHY))
         self.reloads: list[str] = []
         self.reload_failure: Exception | None = None

@@ -1,0 +1,1 @@
+"""What every HTTP client of ours shares: settings, credentials, TLS."""
