@@ -75,11 +75,6 @@ class GlobalConfig(SparseSection):
         Duration | None,
         Field(description="How long one reading may take; at most the interval.", examples=["10s"]),
     ] = None
-    external_labels: dict[str, str] = Field(
-        default_factory=dict,
-        description="Labels that samples get on their way to others.",
-        examples=[{"site": "berlin"}],
-    )
     evaluation_interval: Annotated[
         Duration,
         Field(gt=0, description="How often rules run that depend on time or absence.", examples=["15s"]),
@@ -90,7 +85,7 @@ class GlobalConfig(SparseSection):
     external_labels: Annotated[
         ExternalLabels,
         Field(
-            description="Told with alerts and federated series; ${NAME} is taken from the environment.",
+            description="Put on alerts and samples on their way to others; ${NAME} is taken from the environment.",
             examples=[{"region": "north"}],
         ),
     ] = {}  # noqa: RUF012 - pydantic copies it

@@ -21,7 +21,7 @@ import numpy as np
 from core.errors import TransientError, WatchkeeperError
 from core.version import __version__
 from metrics.label import Labels, labels_of
-from metrics.promql.error import QueryError
+from metrics.promql.error import QueryError, QueryTimeoutError
 from metrics.promql.parse import Expression
 from metrics.promql.result import Matrix, Result, Scalar, String, Vector
 from metrics.storage import MISSING
@@ -60,26 +60,52 @@ class ExternalEngine:
         self._idle: list[http.client.HTTPConnection] = []
         self._down: tuple[float, str] | None = None
 
-    def instant(self, expression: Expression, at_ms: int) -> Result:
+    def instant(
+        self,
+        expression: Expression,
+        at_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Result:
         """Return the expression's value at one time, Unix milliseconds.
 
+        Args:
+            lookback_ms: told to the server, where it knows `lookback_delta`.
+            is_over: not asked again once the question is under way: the timeout bounds it.
         Raises:
             QueryError: the server says that the expression has no answer.
             ExternalQueryError: it says nothing that can be used.
         """
-        document = self._ask("query", {"query": expression.text, "time": _seconds(at_ms)})
-        return _result(document)
+        self._check(is_over)
+        fields = {"query": expression.text, "time": _seconds(at_ms), **_lookback(lookback_ms)}
+        return _result(self._ask("query", fields))
 
-    def range(self, expression: Expression, start_ms: int, end_ms: int, step_ms: int) -> Matrix:
+    def range(
+        self,
+        expression: Expression,
+        start_ms: int,
+        end_ms: int,
+        step_ms: int,
+        *,
+        lookback_ms: int | None = None,
+        is_over: Callable[[], bool] | None = None,
+    ) -> Matrix:
         """Return the expression's values from start to end (included where a step meets it).
 
         Raises: QueryError, ExternalQueryError: as above.
         """
+        self._check(is_over)
         fields = {"query": expression.text, "start": _seconds(start_ms), "end": _seconds(end_ms)}
-        result = _result(self._ask("query_range", {**fields, "step": _seconds(step_ms)}))
+        result = _result(self._ask("query_range", {**fields, "step": _seconds(step_ms), **_lookback(lookback_ms)}))
         if not isinstance(result, Matrix):
             raise ExternalQueryError(f"{self._shown} gave no matrix for a range query; is query.url right?")
         return result
+
+    @staticmethod
+    def _check(is_over: Callable[[], bool] | None) -> None:
+        if is_over is not None and is_over():
+            raise QueryTimeoutError("the question's time was over before it could be asked; give it more")
 
     def close(self) -> None:
         """End connections; they are made anew when they are needed."""
@@ -161,6 +187,10 @@ class ExternalEngine:
 
     def _timeout(self) -> str:
         return f"{self._timeout_seconds:g}s"
+
+
+def _lookback(milliseconds: int | None) -> dict[str, str]:
+    return {} if milliseconds is None else {"lookback_delta": f"{milliseconds}ms"}
 
 
 def _seconds(milliseconds: int) -> str:

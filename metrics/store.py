@@ -35,7 +35,7 @@ from metrics.head import Head
 from metrics.label import Labels, label_value
 from metrics.own_time import Reject
 from metrics.statistics import StoreStatistics
-from metrics.storage import Block, Matcher, Storage, is_missing
+from metrics.storage import Block, Matcher, Storage
 from metrics.store_limits import StoreLimits
 
 _log = logging.getLogger(__name__)

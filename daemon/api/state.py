@@ -278,6 +278,8 @@ class DaemonView(Protocol):
     @property
     def metadata(self) -> MetadataView:
         """What sources tell about their metrics."""
+
+    @property
     def intake(self) -> IntakeView:
         """Where others bring samples."""
 

@@ -33,7 +33,7 @@ async def write(served: Served, body: bytes, headers: dict[str, str] = HEADERS, 
 
 async def test_samples_are_taken_and_rules_are_told(served: Served) -> None:
     assert await write(served, request(1, 2, 3)) == (204, "")
-    assert served.view.head.sample_count == 3
+    assert served.view.store.sample_count == 3
     assert [frame.source for frame in served.view.arrived] == ["remote_write/j/"]
 
 
@@ -61,7 +61,7 @@ async def test_damaged_and_large_bodies_are_refused(served: Served) -> None:
     assert (status, "more than 10; send smaller requests" in text) == (413, True)
     served.view.receiver.config = served.view.receiver.config.model_copy(update={"max_body_size": 10})
     assert (await write(served, request(1)))[0] == 413
-    assert served.view.head.sample_count == 0
+    assert served.view.store.sample_count == 0
 
 
 async def test_a_body_larger_than_those_of_the_api_is_taken(serve: Serve) -> None:
