@@ -162,6 +162,7 @@ class _Reader:
         self._usual: list[int] = []
         self._ends: list[int] = []
         self._refused: Counter[str] = Counter()
+        self._pairs: dict[bytes, tuple[str, str] | None] = {}
 
     def skip(self, position: int) -> int:
         """Return the position after a field that is no time series."""
@@ -189,7 +190,10 @@ class _Reader:
         labels_end, others = start, 0
         for number, kind, inner, after in fields(self._message, start, end):
             if number == _LABELS and kind == BYTES:
-                pairs.append(self._label(inner, after))
+                content = self._message[inner:after]
+                if content not in self._pairs:
+                    self._pairs[content] = self._label(inner, after)
+                pairs.append(self._pairs[content])
                 labels_end = after
             elif number == _SAMPLES and kind == BYTES:
                 samples.append(self._sample(inner, after))

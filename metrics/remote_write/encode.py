@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,9 @@ def _one_by_one(layout: Template, timestamps_ms: TimeArray, values: FloatArray) 
 
 
 def _labels(labels: Labels) -> bytes:
-    return b"".join(
-        delimited(_LABELS, delimited(1, name.encode()) + delimited(2, value.encode())) for name, value in labels
-    )
+    return b"".join([_label(name, value) for name, value in labels])
+
+
+@lru_cache(maxsize=16_384)
+def _label(name: str, value: str) -> bytes:
+    return delimited(_LABELS, delimited(1, name.encode()) + delimited(2, value.encode()))
