@@ -10,6 +10,7 @@ NAMES = (
     "idle",
     "flip_to_webhook",
     "sample_to_action",
+    "scrape",
     "rules",
     "dashboard",
     "store_disk",
