@@ -73,6 +73,7 @@ class ScrapeCollector:
         }
         self._limits = _limits(client)
         self._parsed: Parsed | None = None
+        self._is_reading = False
 
     async def collect(self) -> Readings:
         """Ask the target and read its answer."""
@@ -109,13 +110,26 @@ class ScrapeCollector:
     async def _parse(self, body: bytes, content_type: str) -> Parsed:
         try:
             if len(body) < _THREAD_FROM_BYTES:
-                parsed = parse(body, content_type, self._parsed, self._limits)
-            else:
-                parsed = await asyncio.to_thread(parse, body, content_type, self._parsed, self._limits)
+                return self._read(body, content_type)
+            if self._is_reading:
+                message = "the answer before is still being read; give the target a longer interval and timeout"
+                raise CollectError(message, reason="timeout")
+            self._is_reading = True
+            return await asyncio.to_thread(self._read, body, content_type)
         except ExpositionError as error:
             raise CollectError(str(error), reason="parse") from error
-        self._parsed = parsed
-        return parsed
+
+    def _read(self, body: bytes, content_type: str) -> Parsed:
+        """Read an answer and remember its layout, also where nobody waits for it any more.
+
+        The first answer of 100,000 series takes longer than a timeout of a second may be; if that were forgotten, every
+        answer would be the first.
+        """
+        try:
+            self._parsed = parsed = parse(body, content_type, self._parsed, self._limits)
+            return parsed
+        finally:
+            self._is_reading = False
 
 
 def _limits(client: ScrapeClient) -> Limits:

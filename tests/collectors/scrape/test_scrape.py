@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import threading
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +14,7 @@ from aiohttp import web
 from collectors.collector import CollectError, Collector, Readings
 from collectors.context import CollectorContext
 from collectors.scrape import ScrapePlugin
+from metrics.exposition import Limits, Parsed, parse
 from metrics.label import format_labels
 from tests.collectors.conftest import Configure
 from tests.collectors.peer import free_port
@@ -70,6 +73,39 @@ async def test_series_of_a_target_are_read_and_keep_their_layout(make: Make) -> 
     assert not collector.exported
     assert collector.source == f"scrape/shop/127.0.0.1:{port}"
     assert collector.target_labels == {"job": "shop", "instance": f"127.0.0.1:{port}"}
+
+
+async def test_what_was_read_after_the_timeout_makes_the_next_reading_quick(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, previous = threading.Event(), threading.Event(), []
+
+    def slow(body: bytes, content_type: str, before: Parsed | None, limits: Limits) -> Parsed:
+        previous.append(before)
+        begun.set()
+        assert go_on.wait(20)
+        return parse(body, content_type, before, limits)
+
+    monkeypatch.setattr("collectors.scrape.collector.parse", slow)
+    large = b"".join(b"orders_total %d\n" % index if index == 0 else b"#\n" for index in range(100_000))
+    async with serving(answering(large, Content_Type="text/plain; version=0.0.4")) as port:
+        collector = make(port)
+        first = asyncio.create_task(collector.collect())
+        await asyncio.to_thread(begun.wait, 20)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        with pytest.raises(CollectError, match="the answer before is still being read"):
+            await collector.collect()
+        go_on.set()
+        second = None
+        while second is None:  # the thread that reads has nobody to tell that it is done
+            with contextlib.suppress(CollectError):
+                second = await collector.collect()
+            await asyncio.sleep(0.001)
+        await collector.close()
+    assert previous[0] is None
+    assert previous[1] is not None
+    assert second.layout is previous[1].layout
 
 
 async def test_request_is_as_prometheus_makes_it(make: Make) -> None:
