@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from alerting.alert import Alert, AlertState, Transition
 from alerting.config import AlertingConfig, ReceiverSection
 from alerting.notify.payload import GroupOfAlerts, group_key, group_labels, render
-
-DEFAULT_GROUP_BY = ("alertname", "service", "environment")
+from alerting.route import DEFAULT_GROUP_BY
 
 
 @dataclass(frozen=True, slots=True)
