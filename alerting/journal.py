@@ -74,7 +74,6 @@ class Journal:
         self._idle = asyncio.Event()
         self._idle.set()
         self._bugs = 0
-        self._awaited: dict[int, asyncio.Future[None]] = {}
         self.trouble = ""
 
     def add(self, batch: Batch) -> None:
@@ -93,12 +92,6 @@ class Journal:
             failures = 0 if await self._commit() else failures + 1
             if failures:
                 await self._clock.sleep(backoff_seconds(failures, cap_seconds=RETRY_CAP_SECONDS, random=lambda: 0.5))
-
-    def commit(self, batch: Batch) -> asyncio.Future[None]:
-        """Queue a batch, and return what is done when it is durable."""
-        done = self._awaited[id(batch)] = asyncio.get_running_loop().create_future()
-        self.add(batch)
-        return done
 
     async def flush(self, timeout_seconds: float) -> bool:
         """Wait until nothing waits, and return whether that came to be within `timeout_seconds`."""
@@ -133,8 +126,6 @@ class Journal:
         for batch in batches:
             self._waiting.popleft()
             self._on_committed(batch)
-            if (done := self._awaited.pop(id(batch), None)) is not None and not done.done():
-                done.set_result(None)
         self._measurement.waiting_commits.set(len(self._waiting))
         if not self._waiting:
             self._news.clear()
