@@ -64,7 +64,9 @@ class LaterSections:
         if not isinstance(value, list):
             raise ValueError("is no list; write '- ' before its first line")  # noqa: TRY004 - a mistake of the file
         # A ValidationError in a validator keeps its paths: pydantic puts them below this one.
-        return TypeAdapter(list[self.model()]).validate_python(value, context=info.context)  # type: ignore[misc]
+        kind: Any = list.__class_getitem__(self.model())
+        sections: TypeAdapter[list[BaseModel]] = TypeAdapter(kind)
+        return sections.validate_python(value, context=info.context)
 
 
 class Section(BaseModel):

@@ -1,4 +1,4 @@
-"""What a person needs beside the text of a notification, whatever the service: facts in a line each, and links. Pure."""
+"""What a person needs beside a notification's text, whatever the service: facts in a line each, and links. Pure."""
 
 from __future__ import annotations
 

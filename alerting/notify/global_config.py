@@ -138,3 +138,6 @@ class NotificationDefaults(SparseSection):
             ("telegram_bot_token", "telegram_bot_token_file"),
         )
         return self
+
+
+NO_NOTIFICATION_DEFAULTS = NotificationDefaults()

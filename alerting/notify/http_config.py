@@ -61,7 +61,7 @@ class HeaderSection(Section):
 class HttpConfigSection(HttpClientConfig):
     """How a receiver's address is called."""
 
-    proxy_url: Url | None = Field(
+    proxy_url: Url | None = Field(  # type: ignore[assignment]
         None, description="A proxy that requests go through.", examples=["http://proxy.internal:3128"]
     )
     http_headers: dict[str, HeaderSection] = Field(

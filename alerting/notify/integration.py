@@ -34,6 +34,9 @@ class TextTemplates(Protocol):
     def html(self, text: str, data: Any) -> str:
         """Return it as HTML, with everything that comes from outside escaped."""
 
+    def check(self, text: str) -> None:
+        """Refuse a template that can never be rendered; raises UserError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 
+from prometheus_client import Gauge
+from pydantic import BaseModel
+
+from alerting.notify.guarded import Guarded
 from alerting.notify.integration import BaseIntegration, Setting
+from alerting.notify.notice import Integration
 from alerting.notify.receiver_config import ReceiverSection
 from alerting.notify.secret import SecretError, read_secret
-from core.errors import ConfigError, Problem
+from core.errors import ConfigError, Problem, UserError
+from core.secret import Secret, plain
 from core.yaml_file import Document, Path_, dotted
 
 Address = tuple[str, str]
@@ -28,16 +34,32 @@ _CLASSES = {
 }
 
 
-def integrations(receivers: Sequence[ReceiverSection], setting: Setting) -> dict[Address, BaseIntegration]:
+def integrations(
+    receivers: Sequence[ReceiverSection], setting: Setting, circuit_state: Gauge | None = None
+) -> dict[Address, Guarded]:
     """Return an integration for each address of these receivers; reads certificates, so it is for a thread.
 
+    Args:
+        circuit_state: shows whether an address is left alone, by receiver and integration; what it showed is gone.
     Raises: ConfigError: a certificate cannot be used.
     """
-    found: dict[Address, BaseIntegration] = {}
-    for path, receiver, integration in _made(receivers, setting):
-        assert path
-        found[receiver, integration.name] = integration
-    return found
+    made = [(receiver, integration) for _, receiver, integration in _made(receivers, setting)]
+    if circuit_state is not None:
+        circuit_state.clear()
+    return {
+        (receiver, integration.name): Guarded(integration, receiver, setting.clock, circuit_state)
+        for receiver, integration in made
+    }
+
+
+def by_receiver(
+    receivers: Sequence[ReceiverSection], found: Mapping[Address, Integration]
+) -> dict[str, list[Integration]]:
+    """Return the integrations of each receiver, also of one that has none."""
+    grouped: dict[str, list[Integration]] = {receiver.name: [] for receiver in receivers}
+    for (receiver, _), integration in found.items():
+        grouped[receiver].append(integration)
+    return grouped
 
 
 def check(receivers: Sequence[ReceiverSection], setting: Setting, document: Document | None = None) -> list[Problem]:
@@ -58,14 +80,15 @@ def check(receivers: Sequence[ReceiverSection], setting: Setting, document: Docu
         try:
             for path, _, integration in _made([receiver], setting, number):
                 _check_address(path, integration, tell)
+            for kind, index, section in receiver.addresses():
+                _check_texts((*setting.path, number, f"{kind}_configs", index), section, setting, tell)
         except ConfigError as error:
             for problem in error.problems:
                 tell(tuple(int(p) if p.isdigit() else p for p in problem.path.split(".")), problem.message)
     return problems
 
 
-def _check_address(path: Path_, integration: BaseIntegration, tell: object) -> None:
-    assert callable(tell)
+def _check_address(path: Path_, integration: BaseIntegration, tell: Callable[[Path_, str], None]) -> None:
     for key, file in integration.secret_files():
         try:
             read_secret(file)
@@ -74,6 +97,26 @@ def _check_address(path: Path_, integration: BaseIntegration, tell: object) -> N
     missing = integration.missing()
     if missing:
         tell(path, missing)
+
+
+def _check_texts(path: Path_, value: object, setting: Setting, tell: Callable[[Path_, str], None]) -> None:
+    """Tell of each text in a section that is no template."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            _check_texts((*path, field.alias or name), getattr(value, name), setting, tell)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check_texts((*path, key), inner, setting, tell)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _check_texts((*path, index), inner, setting, tell)
+    elif isinstance(value, Secret) and "{{" in plain(value):
+        tell(path, "is a template; a secret is used as it is here, so make a receiver of its own for each")
+    elif isinstance(value, str) and "{{" in value:
+        try:
+            setting.templates.check(value)
+        except UserError as error:
+            tell(path, str(error))
 
 
 def _made(

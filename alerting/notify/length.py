@@ -22,7 +22,7 @@ def cut_bytes(text: str, limit: int) -> str:
 
 
 def cut_html(text: str, limit: int) -> str:
-    """Return HTML of at most `limit` characters in all, not cut inside a tag, and with every tag that it opens closed."""
+    """Return HTML of at most `limit` characters, not cut inside a tag, and with every tag that it opens closed."""
     if len(text) <= limit:
         return text
     kept: list[str] = []

@@ -234,8 +234,10 @@ class _Context(ssl.SSLContext):
 
     expected_name: str | None = None
 
-    def wrap_socket(self, *args: Any, server_hostname: Any = None, **keywords: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*args, server_hostname=self.expected_name or server_hostname, **keywords)
+    def wrap_socket(self, *args: Any, **keywords: Any) -> ssl.SSLSocket:
+        if self.expected_name:
+            keywords["server_hostname"] = self.expected_name
+        return super().wrap_socket(*args, **keywords)
 
 
 def compose(document: dict[str, Any], key: str, now: float, host: str) -> EmailMessage:

@@ -224,5 +224,3 @@ class Pipeline:
 
     def _woken(self) -> None:
         self._wake.set()
-
-
