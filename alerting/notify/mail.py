@@ -21,6 +21,7 @@ from alerting.notify.fact import facts, links
 from alerting.notify.global_config import HostPort, move_to, one_of
 from alerting.notify.http_client import shortened
 from alerting.notify.integration import BaseIntegration, Setting, Texts, plain_subject, unusable
+from alerting.notify.length import cut
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.receiver_config import AddressSection
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 IMPLICIT_TLS_PORT = 465
+SUBJECT_CHARACTERS = 300
+"""More than anybody shows of it; Python folds headers in time that grows with the square of their length."""
+
 DEFAULT_SUBJECT = '{{ template "email.default.subject" . }}'
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _OURS = ("From", "To", "Subject")
@@ -150,7 +154,7 @@ class Mail(BaseIntegration):
         return {
             "from": sender,
             "to": to,
-            "headers": {"From": sender, "To": to, "Subject": subject, **headers},
+            "headers": {"From": sender, "To": to, "Subject": cut(subject, SUBJECT_CHARACTERS), **headers},
             "thread": sha256(notice.group_key.encode()).hexdigest()[:32],
             "html": _with_extra(html, notice) if html else "",
             "text": text.rstrip() + _text_extra(notice),

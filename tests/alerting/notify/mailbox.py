@@ -32,7 +32,6 @@ class Mailbox:
     def smarthost(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    @property
     def mail(self) -> EmailMessage:
         (envelope,) = self.envelopes
         assert isinstance(envelope.content, bytes)

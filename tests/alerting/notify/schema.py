@@ -45,7 +45,9 @@ SLACK = _object(
                     "thumb_url": _URL,
                     "fields": {
                         "type": "array",
-                        "items": _object(["title", "value"], {"title": _TEXT, "value": _TEXT, "short": {"type": "boolean"}}),
+                        "items": _object(
+                            ["title", "value"], {"title": _TEXT, "value": _TEXT, "short": {"type": "boolean"}}
+                        ),
                     },
                     "actions": {
                         "type": "array",
@@ -194,7 +196,8 @@ MSTEAMS = _object(
         "sections": {
             "type": "array",
             "items": _object(
-                ["facts"], {"facts": {"type": "array", "items": _object(["name", "value"], {"name": _TEXT, "value": _TEXT})}}
+                ["facts"],
+                {"facts": {"type": "array", "items": _object(["name", "value"], {"name": _TEXT, "value": _TEXT})}},
             ),
         },
         "potentialAction": {
@@ -205,7 +208,10 @@ MSTEAMS = _object(
                 {
                     "@type": {"const": "OpenUri"},
                     "name": _TEXT,
-                    "targets": {"type": "array", "items": _object(["os", "uri"], {"os": {"const": "default"}, "uri": _URL})},
+                    "targets": {
+                        "type": "array",
+                        "items": _object(["os", "uri"], {"os": {"const": "default"}, "uri": _URL}),
+                    },
                 },
             ),
         },
@@ -255,7 +261,9 @@ MSTEAMSV2 = _object(
                                                 "type": {"const": "FactSet"},
                                                 "facts": {
                                                     "type": "array",
-                                                    "items": _object(["title", "value"], {"title": _TEXT, "value": _TEXT}),
+                                                    "items": _object(
+                                                        ["title", "value"], {"title": _TEXT, "value": _TEXT}
+                                                    ),
                                                 },
                                             },
                                         ),

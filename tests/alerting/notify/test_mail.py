@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -39,9 +39,11 @@ async def deliver(mail: Mail, of: Any = None) -> Attempt:
 
 async def test_a_mail_has_text_html_and_headers() -> None:
     async with serving() as mailbox:
-        attempt = await deliver(made(mailbox, headers={"x-team": "shop", "Reply-To": "a@example.org"}, hello="watch.test"))
+        attempt = await deliver(
+            made(mailbox, headers={"x-team": "shop", "Reply-To": "a@example.org"}, hello="watch.test")
+        )
         assert attempt == Attempt(Outcome.DELIVERED, f"taken by {mailbox.smarthost}")
-    mail = mailbox.mail
+    mail = mailbox.mail()
     assert mailbox.envelopes[0].mail_from == "watch@example.org"
     assert mailbox.envelopes[0].rcpt_tos == ["shop@example.org", "ops@example.org"]
     assert mailbox.hello == "watch.test"
@@ -61,16 +63,16 @@ async def test_mails_of_one_group_are_one_thread() -> None:
     async with serving() as mailbox:
         mail = made(mailbox)
         await deliver(mail)
-        first = mailbox.mail
+        first = mailbox.mail()
         mailbox.envelopes.clear()
         await deliver(mail, resolved())
-        assert mailbox.mail["References"] == first["References"]
+        assert mailbox.mail()["References"] == first["References"]
 
 
 async def test_a_huge_mail_arrives_whole() -> None:
     async with serving() as mailbox:
         assert (await deliver(made(mailbox), huge())).outcome is Outcome.DELIVERED
-        html = mailbox.mail.get_body(("html",))
+        html = mailbox.mail().get_body(("html",))
         assert html is not None
         assert "back\nslash ä€😀" in html.get_content()
 
@@ -170,9 +172,9 @@ async def test_what_is_absent_is_taken_from_global(tmp_path: Path) -> None:
 async def test_nothing_in_a_label_can_add_a_header() -> None:
     async with serving() as mailbox:
         of = notice(group_labels={"alertname": "A\r\nBcc: evil@example.org"})
-        attempt = await deliver(made(mailbox, headers={"Subject": "{{ template \"email.default.subject\" . }}"}), of)
+        attempt = await deliver(made(mailbox, headers={"Subject": '{{ template "email.default.subject" . }}'}), of)
         assert attempt.outcome is Outcome.DELIVERED
-        assert mailbox.mail["Bcc"] is None
+        assert mailbox.mail()["Bcc"] is None
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,7 @@ def test_a_mistake_is_named(keys: dict[str, Any], words: str) -> None:
         EmailSection.model_validate(SECTION | keys)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=200))
 def test_any_text_makes_a_mail_or_a_clear_refusal(subject: str, to: str, text: str) -> None:
     headers = {"From": "w@example.org", "To": " ".join(to.split()), "Subject": " ".join(subject.split())}
