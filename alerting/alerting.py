@@ -27,6 +27,7 @@ from alerting.notify.webhook import Webhook
 from alerting.rule import NO_DEFAULTS, AlertingRule, GroupDefaults
 from alerting.rule_state import AlertingState, Change, RuleState
 from alerting.store import forget_old, load_active, load_resolved
+from alerting.template.rule_function import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
@@ -135,6 +136,7 @@ class Alerting:
         self._tasks = tasks
         self._on_event = on_event
         self._measurement = Measurement(registry)
+        self._external_url = external_url
         self._notifier = Notifier(external_url=external_url)
         self._incidents = Incidents()
         self._journal = Journal(database, logbook, clock, self._measurement, on_committed=self._committed)
@@ -198,6 +200,7 @@ class Alerting:
                 for index, webhook in enumerate(receiver.webhook_configs)
             }
         )
+        self._evaluator.surround(Surroundings(external_labels or {}, self._external_url))
         await self._evaluator.set_groups(groups)
         self._configured.set()
 
