@@ -140,7 +140,7 @@ class Pagerduty(HttpIntegration):
 
     def _event(self, notice: Notice, texts: Texts, details: dict[str, str]) -> dict[str, Any]:
         section = self._section
-        severity = texts.text(section.severity).strip().lower()
+        severity = texts.quiet(section.severity).strip().lower()
         payload = {
             "summary": _summary(texts.text(section.description), notice),
             "source": texts.text(section.client if section.source is None else section.source) or "watchkeeper",
@@ -155,8 +155,8 @@ class Pagerduty(HttpIntegration):
         return {
             "event_action": _action(notice),
             "dedup_key": _key_of(notice),
-            "client": texts.text(section.client),
-            "client_url": texts.text(section.client_url),
+            "client": texts.quiet(section.client),
+            "client_url": texts.quiet(section.client_url),
             "payload": payload,
             "images": [given(image) for image in images if image["src"]],
             "links": found,
@@ -168,8 +168,8 @@ class Pagerduty(HttpIntegration):
             "event_type": _action(notice),
             "incident_key": _key_of(notice),
             "description": _summary(texts.text(section.description), notice),
-            "client": texts.text(section.client),
-            "client_url": texts.text(section.client_url),
+            "client": texts.quiet(section.client),
+            "client_url": texts.quiet(section.client_url),
             "details": details,
         }
 

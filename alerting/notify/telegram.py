@@ -96,7 +96,8 @@ class Telegram(HttpIntegration):
         section = self._section
         mode = section.parse_mode
         make = texts.html if mode == "HTML" else texts.text
-        extra = _extra(notice, mode)
+        # The usual text says all of it already.
+        extra = "" if section.message == DEFAULT_MESSAGE else _extra(notice, mode)
         room = TEXT_CHARACTERS - len(extra)
         text = make(section.message) or plain_subject(notice)
         text = cut_html(text, room) if mode == "HTML" else cut(text, room)

@@ -59,7 +59,7 @@ class Mailbox:
         user, _, digest = answer.partition(" ")
         good = hmac.new(b"hush", challenge, "md5").hexdigest() == digest
         self.logins.append(("CRAM-MD5", user.encode(), b""))
-        return AuthResult(success=good)
+        return AuthResult(success=good, handled=False)
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def serving(
 
     def authenticate(_server: Any, _session: Any, _envelope: Any, mechanism: str, data: Any) -> AuthResult:
         mailbox.logins.append((mechanism, data.login, data.password))
-        return AuthResult(success=data.password == password)
+        return AuthResult(success=data.password == password, handled=False)
 
     def protocol() -> SMTP:
         return SMTP(

@@ -64,7 +64,7 @@ def resolved() -> Notice:
 
 
 def huge() -> Notice:
-    """Return a notice that no service takes as a whole: many alerts with long texts, and characters that need escapes."""
+    """Return a notice that no service takes as a whole: many alerts, long texts, characters that need escapes."""
     long = 'a "quoted" <tag> & \\ back\nslash ä€😀 ' * 100
     alerts = [
         replace(firing(instance=f"db-{number}"), annotations={"summary": long, "description": long})

@@ -12,9 +12,16 @@ def _object(required: list[str], properties: dict[str, Any], *, more: bool = Fal
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": more}
 
 
+def _pair(first: str) -> dict[str, Any]:
+    return _object([first, "value"], {first: _TEXT, "value": _TEXT})
+
+
 def _text(limit: int) -> dict[str, Any]:
     return {"type": "string", "maxLength": limit}
 
+
+_FIELD = _object(["title", "value"], {"title": _TEXT, "value": _TEXT, "short": {"type": "boolean"}})
+_TARGET = _object(["os", "uri"], {"os": {"const": "default"}, "uri": _URL})
 
 # https://api.slack.com/reference/messaging/payload, .../attachments
 SLACK = _object(
@@ -197,7 +204,7 @@ MSTEAMS = _object(
             "type": "array",
             "items": _object(
                 ["facts"],
-                {"facts": {"type": "array", "items": _object(["name", "value"], {"name": _TEXT, "value": _TEXT})}},
+                {"facts": {"type": "array", "items": _pair("name")}},
             ),
         },
         "potentialAction": {
@@ -210,7 +217,7 @@ MSTEAMS = _object(
                     "name": _TEXT,
                     "targets": {
                         "type": "array",
-                        "items": _object(["os", "uri"], {"os": {"const": "default"}, "uri": _URL}),
+                        "items": _TARGET,
                     },
                 },
             ),

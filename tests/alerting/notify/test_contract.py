@@ -53,9 +53,15 @@ SERVICES = [
         lambda: web.Response(text="ok"),
         f"/{SECRET}",
     ),
-    Service("msteams", {"webhook_url": f"URL/{SECRET}"}, [schema.MSTEAMS], lambda: web.Response(text="1"), f"/{SECRET}"),
     Service(
-        "msteamsv2", {"webhook_url": f"URL/{SECRET}"}, [schema.MSTEAMSV2], lambda: web.Response(status=202), f"/{SECRET}"
+        "msteams", {"webhook_url": f"URL/{SECRET}"}, [schema.MSTEAMS], lambda: web.Response(text="1"), f"/{SECRET}"
+    ),
+    Service(
+        "msteamsv2",
+        {"webhook_url": f"URL/{SECRET}"},
+        [schema.MSTEAMSV2],
+        lambda: web.Response(status=202),
+        f"/{SECRET}",
     ),
     Service(
         "pagerduty",
