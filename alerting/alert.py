@@ -15,7 +15,6 @@ from hashlib import blake2b
 
 from metrics.label import Labels, label_value
 
-
 _FINGERPRINTS_KEPT = 16_384
 """One takes 40 µs to compute, and an alert is asked for its own at every look at it."""
 

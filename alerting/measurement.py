@@ -60,9 +60,7 @@ class Measurement:
             registry=registry,
             buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600),
         )
-        self.groups = Gauge(
-            "watchkeeper_alert_groups", "Groups of alerts that share a message.", registry=registry
-        )
+        self.groups = Gauge("watchkeeper_alert_groups", "Groups of alerts that share a message.", registry=registry)
         self.posted = Counter(
             "watchkeeper_posted_alerts_total", "Alerts that others posted, each post of one.", registry=registry
         )
