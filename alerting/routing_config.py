@@ -265,7 +265,8 @@ def _unknown_names(
 
 def _matchers(equal: Mapping[str, str], regex: Mapping[str, str], texts: Iterable[str]) -> tuple[Matcher, ...]:
     found = [Matcher(name, MatchOp.EQUAL, value) for name, value in equal.items()]
-    found += [Matcher(name, MatchOp.REGEX, value) for name, value in regex.items()]
+    # Alertmanager keeps these with their anchors, which show in the keys of routes and groups.
+    found += [Matcher(name, MatchOp.REGEX, f"^(?:{value})$") for name, value in regex.items()]
     return sorted_matchers([*found, *(matcher for text in texts for matcher in parse_matchers(text))])
 
 
