@@ -187,7 +187,7 @@ def _parse_utf8(text: str) -> tuple[Matcher, ...]:
         raise UserError(f"{text!r} has a brace without its other half; close it or remove it")
     inner = inner[1:-1] if inner.startswith("{") else inner
     found, position = [], 0
-    while position < len(inner):
+    while inner[position:].strip():
         match = _UTF8.match(inner, position)
         end = match.end() if match else 0
         if match is None or (end < len(inner) and inner[end] != ","):
