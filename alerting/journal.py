@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 from alerting.incident import IncidentEvent, IncidentTransition
 from alerting.incidents import incident_entry, save_incidents
 from alerting.measurement import Measurement
-from alerting.notify.message import Message
 from alerting.notify.outbox import Settlement, message_entry, save_messages, save_settlements
+from alerting.pipeline.decision import Decision
+from alerting.pipeline.store import save_memory
 from alerting.rule_state import Change
 from alerting.store import alert_entry, save_changes
 from core.backoff import backoff_seconds
@@ -41,7 +42,7 @@ class Batch:
 
     changes: Sequence[Change] = ()
     incidents: Sequence[IncidentEvent] = ()
-    messages: Sequence[Message] = ()
+    decision: Decision = field(default_factory=Decision)
     settlements: Sequence[Settlement] = ()
     time: float = 0.0
     entries: list[Callable[[Connection], Entry]] = field(default_factory=list)
@@ -141,16 +142,26 @@ class Journal:
             if event.transition is not IncidentTransition.RESTORED:
                 kind, subject = f"incident.{event.transition}", f"incident/{event.incident.id}"
                 append(self._logbook.appending(kind, subject, incident_entry(event)))
+        for summed in batch.decision.summed:
+            data = {"messages": summed.messages, "alerts": dict(summed.alerts)}
+            append(self._logbook.appending("notification.summed", f"receiver/{summed.receiver}", data))
         for settlement in batch.settlements:
-            kind = "notification.sent" if settlement.is_delivered else "notification.failed"
+            kind = _settlement_kind(settlement)
             append(self._logbook.appending(kind, f"notification/{settlement.message.key}", message_entry(settlement)))
+
+
+def _settlement_kind(settlement: Settlement) -> str:
+    if settlement.is_superseded:
+        return "notification.superseded"
+    return "notification.sent" if settlement.is_delivered else "notification.failed"
 
 
 def _write(connection: Connection, batches: Sequence[Batch]) -> None:
     for batch in batches:
         save_changes(connection, batch.changes)
         save_incidents(connection, batch.incidents)
-        save_messages(connection, batch.messages)
+        save_messages(connection, batch.decision.messages)
+        save_memory(connection, batch.decision)
         save_settlements(connection, batch.settlements, batch.time)
         for entry in batch.entries:
             entry(connection)

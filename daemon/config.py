@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
+from alerting.notify.global_config import NotificationDefaults
 from alerting.rule import GroupDefaults
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
 from collectors.push.config import PushConfig
@@ -66,8 +67,8 @@ InOneFile = Annotated[None, _refusal("is not supported; write those jobs under s
 ExternalLabels = Annotated[dict[str, Text], AfterValidator(_expand)]
 
 
-class GlobalConfig(SparseSection):
-    """Defaults for every source and rule, as in Prometheus' `global`."""
+class GlobalConfig(NotificationDefaults):
+    """Defaults for every source, rule and receiver, as in Prometheus' and Alertmanager's `global`."""
 
     scrape_interval: Annotated[Duration, Field(gt=0, description="How often a source is read.", examples=["15s"])] = (
         15.0
