@@ -11,9 +11,9 @@ from typing import Any
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
-from alerting.alerting import RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
+from alerting.rule_status import RuleStatus
 from collectors.manager import TargetStatus
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
@@ -42,7 +42,12 @@ def fault_document(fault: Fault) -> Document:
 
 def config_document(config: ConfigStatus) -> Document:
     """Return which configuration runs."""
-    return {"file": config.file, "loaded_at": config.loaded_at, "error": config.error}
+    return {
+        "file": config.file,
+        "loaded_at": config.loaded_at,
+        "error": config.error,
+        "notes": list(config.notes),
+    }
 
 
 def trouble_document(trouble: Trouble | None) -> Document | None:
