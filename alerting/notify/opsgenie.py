@@ -73,7 +73,9 @@ class OpsgenieSection(HttpAddressSection):
         None, description="Key of the API; that of `global` if absent.", examples=["secret"]
     )
     api_key_file: Path | None = Field(None, description="A file that holds the key.", examples=["secrets/opsgenie"])
-    api_url: Url | None = Field(None, description="The API; that of `global` if absent.", examples=[])
+    api_url: Url | None = Field(
+        None, description="The API; that of `global` if absent.", examples=["https://api.eu.opsgenie.com/"]
+    )
     message: Text = Field(
         '{{ template "opsgenie.default.message" . }}',
         description="What the alert is called.",

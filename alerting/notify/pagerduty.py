@@ -75,7 +75,11 @@ class PagerdutySection(HttpAddressSection):
     service_key_file: Path | None = Field(
         None, description="A file that holds the service key.", examples=["secrets/pagerduty"]
     )
-    url: Url | None = Field(None, description="The Events API; that of `global` if absent.", examples=[])
+    url: Url | None = Field(
+        None,
+        description="The Events API; that of `global` if absent.",
+        examples=["https://events.eu.pagerduty.com/v2/enqueue"],
+    )
     client: Text = Field('{{ template "pagerduty.default.client" . }}', description="Who tells.", examples=["Watch"])
     client_url: Text = Field(
         '{{ template "pagerduty.default.clientURL" . }}', description="Where it is.", examples=["https://w.example/"]

@@ -88,21 +88,35 @@ class ReceiverSection(SparseSection):
         description="Any other service, by Apprise; needs the extra `apprise`.",
         examples=[[{"url_file": "secrets/pushover"}]],
     )
-    pushover_configs: Annotated[None, _by_apprise("pover://USER@TOKEN")] = Field(None, description=_APPRISE_KEY)
-    victorops_configs: Annotated[None, _by_apprise("splunk://KEY@API_KEY")] = Field(None, description=_APPRISE_KEY)
-    sns_configs: Annotated[None, _by_apprise("sns://KEY/SECRET/REGION/TOPIC")] = Field(None, description=_APPRISE_KEY)
-    wechat_configs: Annotated[None, _by_apprise("wecombot://KEY")] = Field(None, description=_APPRISE_KEY)
-    webex_configs: Annotated[None, _by_apprise("webex://TOKEN")] = Field(None, description=_APPRISE_KEY)
-    rocketchat_configs: Annotated[None, _by_apprise("rockets://TOKEN@HOST/CHANNEL")] = Field(
-        None, description=_APPRISE_KEY
+    pushover_configs: Annotated[None, _by_apprise("pover://USER@TOKEN")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
     )
-    mattermost_configs: Annotated[None, _by_apprise("mmosts://HOST/TOKEN")] = Field(None, description=_APPRISE_KEY)
+    victorops_configs: Annotated[None, _by_apprise("splunk://KEY@API_KEY")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
+    )
+    sns_configs: Annotated[None, _by_apprise("sns://KEY/SECRET/REGION/TOPIC")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
+    )
+    wechat_configs: Annotated[None, _by_apprise("wecombot://KEY")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
+    )
+    webex_configs: Annotated[None, _by_apprise("webex://TOKEN")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
+    )
+    rocketchat_configs: Annotated[None, _by_apprise("rockets://TOKEN@HOST/CHANNEL")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
+    )
+    mattermost_configs: Annotated[None, _by_apprise("mmosts://HOST/TOKEN")] = Field(
+        None, description=_APPRISE_KEY, examples=[None]
+    )
     jira_configs: Annotated[None, refusal("is not supported here; use webhook_configs with a Jira automation")] = Field(
-        None, description="Refused: post to a Jira automation by `webhook_configs`."
+        None, description="Refused: post to a Jira automation by `webhook_configs`.", examples=[None]
     )
     incidentio_configs: Annotated[
         None, refusal("is not supported here; use webhook_configs with incident.io's Alertmanager source")
-    ] = Field(None, description="Refused: post to incident.io's Alertmanager source by `webhook_configs`.")
+    ] = Field(
+        None, description="Refused: post to incident.io's Alertmanager source by `webhook_configs`.", examples=[None]
+    )
 
     def addresses(self) -> Iterator[tuple[str, int, Any]]:
         """Yield each address: its kind, its place among those of its kind, its section."""

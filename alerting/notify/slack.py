@@ -97,7 +97,11 @@ class SlackSection(HttpAddressSection):
     app_token_file: Path | None = Field(
         None, description="A file that holds the token of an app.", examples=["secrets/slack"]
     )
-    app_url: Url | None = Field(None, description="Where apps post to; that of `global` if absent.", examples=[])
+    app_url: Url | None = Field(
+        None,
+        description="Where apps post to; that of `global` if absent.",
+        examples=["https://slack.com/api/chat.postMessage"],
+    )
     channel: Text = Field("", description="Channel or user.", examples=["#shop"])
     username: Text = Field('{{ template "slack.default.username" . }}', description="The sender.", examples=["Watch"])
     color: Text = Field(

@@ -41,7 +41,9 @@ _MARKUP = re.compile(r"([_*`\[])")
 class TelegramSection(HttpAddressSection):
     """A Telegram chat. Texts are templates."""
 
-    api_url: Url | None = Field(None, description="Telegram's API; that of `global` if absent.", examples=[])
+    api_url: Url | None = Field(
+        None, description="Telegram's API; that of `global` if absent.", examples=["https://api.telegram.org"]
+    )
     bot_token: Annotated[SecretText | None, move_to("bot_token_file")] = Field(
         None, description="The bot's token; that of `global` if absent.", examples=["secret"]
     )

@@ -55,8 +55,8 @@ def test_it_never_waits_longer_than_it_may_and_lets_one_at_a_time_try(steps: lis
         breaker = breaker.trying()
         if breaker.opened_at is not None:
             assert breaker.circuit(now) is Circuit.OPEN
-        steps_of = {"fail": lambda b=breaker, t=now: b.failed(t), "succeed": breaker.succeeded, "stop": breaker.gave_up}
-        breaker = steps_of[what]()
+        after = {"fail": breaker.failed(now), "succeed": breaker.succeeded(), "stop": breaker.gave_up()}
+        breaker = after[what]
         assert not breaker.is_trying
         if what == "succeed":
             assert breaker.circuit(now) is Circuit.CLOSED

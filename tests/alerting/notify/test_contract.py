@@ -213,7 +213,8 @@ def test_a_template_that_fails_keeps_no_notification(service: Service) -> None:
     key = texts.get(service.kind, "message" if service.kind in ("telegram", "discord") else "title")
     if not key:
         return
-    body = made(service, "http://x", **{key: "{{ .CommonLabels.team.name.nope }}"}).render(notice())
+    more: dict[str, Any] = {key: "{{ .CommonLabels.team.name.nope }}"}
+    body = made(service, "http://x", **more).render(notice())
     assert "QueueLong" in body
 
 

@@ -159,7 +159,7 @@ async def test_no_server_is_tried_again() -> None:
 async def test_what_is_absent_is_taken_from_global(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("pass")
     async with serving(password=b"pass") as mailbox:
-        defaults = {
+        defaults: dict[str, Any] = {
             "smtp_smarthost": mailbox.smarthost,
             "smtp_from": "global@example.org",
             "smtp_require_tls": False,
