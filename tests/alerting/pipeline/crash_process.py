@@ -1,7 +1,7 @@
-"""Alerting that kills itself at a named point: `python -m tests.alerting.pipeline.crash_process FOLDER URL POINT`.
+"""Alerting that kills itself at a named point, in a process of its own.
 
-Lines on standard input: `heat NUMBER` is the metric's value from then on, `arm` makes the next pass of the point the
-last, `silence` and `post` do that and print `done` once it is answered.
+It takes orders and answers each with `done`: `heat NUMBER` is the value of the metric from then on, `arm` makes the next
+pass of the point the last, `silence` and `post SECONDS` do that.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def sets(trap: Trap, point: str) -> None:
     places[point]()
 
 
-async def main(folder: Path, url: str, wait: str, point: str) -> None:
+async def main(folder: Path, url: str, wait: str, point: str, orders: Connection) -> None:
     trap = Trap()
     sets(trap, point)
     clock = SystemClock()
@@ -126,13 +126,12 @@ async def main(folder: Path, url: str, wait: str, point: str) -> None:
     await alerts.start()
     while not alerts.is_restored:
         await asyncio.sleep(0.01)
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     values: list[float] = []
     tasks.spawn(lambda: feed(head, alerts, clock, values), name="feed")
-    print("ready", flush=True)
-    while line := (await reader.readline()).decode().split():
-        match line:
+    orders.send("ready")
+    while True:
+        order: str = await asyncio.to_thread(orders.recv)
+        match order.split():
             case ["heat", number]:
                 values.append(float(number))
             case ["arm"]:
@@ -141,7 +140,7 @@ async def main(folder: Path, url: str, wait: str, point: str) -> None:
                 await silence(alerts, clock)
             case ["post", seconds]:
                 await post(alerts, clock, float(seconds))
-        print("done", flush=True)
+        orders.send("done")
 
 
 async def silence(alerts: Alerting, clock: SystemClock) -> None:
@@ -164,5 +163,6 @@ async def feed(head: Head, alerts: Alerting, clock: SystemClock, values: list[fl
         await clock.sleep(INTERVAL_SECONDS)
 
 
-if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]))
+def run(folder: Path, url: str, wait: str, point: str, orders: Connection) -> None:
+    """Be the process."""
+    asyncio.run(main(folder, url, wait, point, orders))

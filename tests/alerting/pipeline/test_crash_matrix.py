@@ -7,20 +7,26 @@ cases run side by side, each in processes of its own. docs/crash-safety.md has t
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import sqlite3
-import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from tests.alerting.pipeline import crash_process
+
 pytestmark = pytest.mark.slow
 
-TOGETHER = 4
+TOGETHER = 8
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([crash_process.__name__])
 QUIET_SECONDS = 1.3
 """Longer than the group's interval, so that a second message would have come."""
 
@@ -30,7 +36,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.got: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.kill: dict[str, asyncio.subprocess.Process] = {}
+        self.kill: dict[str, ForkServerProcess] = {}
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -53,28 +59,30 @@ class Receiver:
 class Daemon:
     """Alerting in a process that a trap or the test kills."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    def __init__(self, process: ForkServerProcess, orders: Connection) -> None:
+        self.process, self.orders = process, orders
 
-    async def say(self, line: str) -> None:
+    async def say(self, order: str) -> None:
         """Give an order; it is done when this returns, unless the process dies of it."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{line}\n".encode())
-        await self.read()
+        self.orders.send(order)
+        await asyncio.to_thread(self.answer)
 
-    async def read(self) -> str:
-        assert self.process.stdout is not None
-        async with asyncio.timeout(30):
-            return (await self.process.stdout.readline()).decode().strip()
+    def answer(self) -> str:
+        """Return what the process says; nothing where it is dead."""
+        try:
+            return str(self.orders.recv()) if self.orders.poll(30) else ""
+        except EOFError:
+            return ""
 
     async def died(self) -> None:
-        async with asyncio.timeout(20):
-            assert await self.process.wait() == -9
+        await asyncio.to_thread(self.process.join, 20)
+        assert self.process.exitcode == -9
 
     async def kill(self) -> None:
-        if self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
+        self.process.kill()
+        await asyncio.to_thread(self.process.join, 20)
+        self.process.close()
+        self.orders.close()
 
 
 class Stage:
@@ -86,18 +94,17 @@ class Stage:
 
     @asynccontextmanager
     async def daemon(self, point: str = "none", wait: str = "0s") -> AsyncIterator[Daemon]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.alerting.pipeline.crash_process",
-            str(self.folder), f"{self.receiver.url}/{self.name}", wait, point,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        started = Daemon(process)
+        ours, theirs = PROCESSES.Pipe()
+        arguments = (self.folder, f"{self.receiver.url}/{self.name}", wait, point, theirs)
+        process = PROCESSES.Process(target=crash_process.run, args=arguments, daemon=True)
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        started = Daemon(process, ours)
         try:
-            assert await started.read() == "ready"
+            assert await asyncio.to_thread(started.answer) == "ready"
             yield started
         finally:
             await started.kill()
-            process._transport.close()  # type: ignore[attr-defined]
 
     async def told(self, *statuses: str) -> None:
         """Wait until these were told in this order, and that this is written down."""
