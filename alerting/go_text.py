@@ -13,6 +13,8 @@ _ESCAPE = re.compile(
 
 def quote(text: str) -> str:
     """Return text in double quotes with Go's escapes, as its `%q` prints it."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
 
 

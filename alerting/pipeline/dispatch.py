@@ -319,6 +319,10 @@ class Dispatcher:
                 draft.groups[telling.group.id] = _row(telling.group)
                 self._schedule(telling.group)
             return
+        if len(tellings) == 1:
+            self._teller.tell(tellings[0], draft, now)
+            self._finish(tellings[0], draft, now)
+            return
         alerts = [alert for telling in tellings for alert in telling.alerts]
         summary = summary_alert(alerts, len(tellings), now.wall, self._limiter.limit)
         if is_firing(summary):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from alerting.alert import Alert, AlertState, Severity
 from alerting.pipeline.decision import Decision, GroupRow, Memory
@@ -40,6 +40,8 @@ MIGRATIONS = (
 SENT_KEPT_SECONDS = 30 * 86_400.0
 """A record whose group never comes back is forgotten after so long; longer than any `repeat_interval` in use."""
 
+_LANE = ("receiver", "integration", "group_key")
+
 _SAVE_GROUP = text("INSERT OR REPLACE INTO alert_group VALUES (:route, :key, :labels, :next_at, :has_looked)")
 _DROP_GROUP = text("DELETE FROM alert_group WHERE route = :route AND key = :key")
 _SAVE_ENDED = text("INSERT OR REPLACE INTO alert_group_ended VALUES (:route, :key, :identity, :alert)")
@@ -55,23 +57,24 @@ _DROP_SENT = text(
 
 def save_memory(connection: Connection, decision: Decision) -> None:
     """Write what a decision changes of the memory; its messages are the outbox's."""
-    for (route, key), row in decision.groups.items():
-        place = {"route": route, "key": key}
-        if row is None:
-            connection.execute(_DROP_GROUP, place)
-        else:
-            values = {"labels": json.dumps(dict(row.labels)), "next_at": row.next_at, "has_looked": row.has_looked}
-            connection.execute(_SAVE_GROUP, place | values)
-    for (route, key), alerts in decision.ended.items():
-        for identity, alert in alerts.items():
-            place = {"route": route, "key": key, "identity": identity}
-            if alert is None:
-                connection.execute(_DROP_ENDED, place)
-            else:
-                connection.execute(_SAVE_ENDED, place | {"alert": _dump(alert)})
-    for lane, sent in decision.sent.items():
-        place = dict(zip(("receiver", "integration", "group_key"), lane, strict=True))
-        connection.execute(_DROP_SENT, place) if sent is None else connection.execute(_SAVE_SENT, place | _row(sent))
+    groups = [({"route": route, "key": key}, row) for (route, key), row in decision.groups.items()]
+    _write(connection, _DROP_GROUP, [place for place, row in groups if row is None])
+    _write(connection, _SAVE_GROUP, [place | _group_row(row) for place, row in groups if row is not None])
+    ended = [
+        ({"route": route, "key": key, "identity": identity}, alert)
+        for (route, key), alerts in decision.ended.items()
+        for identity, alert in alerts.items()
+    ]
+    _write(connection, _DROP_ENDED, [place for place, alert in ended if alert is None])
+    _write(connection, _SAVE_ENDED, [place | {"alert": _dump(alert)} for place, alert in ended if alert is not None])
+    sent = [(dict(zip(_LANE, lane, strict=True)), record) for lane, record in decision.sent.items()]
+    _write(connection, _DROP_SENT, [place for place, record in sent if record is None])
+    _write(connection, _SAVE_SENT, [place | _sent_row(record) for place, record in sent if record is not None])
+
+
+def _write(connection: Connection, statement: TextClause, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
 
 
 def load_memory(connection: Connection, now: float) -> Memory:
@@ -102,7 +105,11 @@ def _kept(now: float) -> dict[str, float]:
     return {"kept": now - SENT_KEPT_SECONDS}
 
 
-def _row(sent: Sent) -> dict[str, Any]:
+def _group_row(row: GroupRow) -> dict[str, Any]:
+    return {"labels": json.dumps(dict(row.labels)), "next_at": row.next_at, "has_looked": row.has_looked}
+
+
+def _sent_row(sent: Sent) -> dict[str, Any]:
     return {
         "firing": _list(sent.firing),
         "resolved": _list(sent.resolved),

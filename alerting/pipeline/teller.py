@@ -112,12 +112,12 @@ class Teller:
         for integration in self.integrations(notice.receiver):
             lane = notice.receiver, integration.name, notice.group_key
             firing = frozenset(alert.identity for alert in notice.alerts if is_firing(alert))
+            record = None
             if firing or (integration.send_resolved and lane in self._sent):
                 message = self.message(integration, notice)
                 draft.messages.append(message)
-                self._put(lane, Sent(firing, frozenset(), notice.now, message.key), draft)
-            else:
-                self._put(lane, None, draft)
+                record = Sent(firing, frozenset(), notice.now, message.key) if firing else None
+            self._put(lane, record, draft)
             for telling in tellings:
                 if integration.name in telling.why:
                     own = notice.receiver, integration.name, telling.group.key
@@ -138,7 +138,7 @@ class Teller:
             lane = group.route.receiver, integration.name, group.key
             sent = self._sent.get(lane)
             if sent is not None and (left := sent.without(gone)) is not sent:
-                self._put(lane, left, draft)
+                self._put(lane, left if left.firing else None, draft)
 
     def refused(self, message: Message, draft: Decision, now: float) -> None:
         """Take note that a receiver will not take a message; it is tried again after a while with what is then."""

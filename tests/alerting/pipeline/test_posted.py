@@ -43,7 +43,7 @@ MERGED = {
     "an explicit later end rules": (Span(0, 200, False, 0), Span(50, 150, True, 50), 50, (0, 200)),
     "a later timeout does not": (Span(0, 200, True, 0), Span(50, 150, True, 50), 50, (0, 150)),
     "of two ends that have passed the later counts": (Span(0, 40, False, 0), Span(0, 30, False, 50), 50, (0, 40)),
-    "an earlier start without overlap of the ends is taken": (Span(50, 100, True, 0), Span(20, 150, True, 60), 60, (20, 150)),
+    "an earlier start with a later end is taken": (Span(50, 100, True, 0), Span(20, 150, True, 60), 60, (20, 150)),
 }  # fmt: skip
 
 
