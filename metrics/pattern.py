@@ -242,7 +242,7 @@ class Automaton:
         elif code is sre.AT:
             self._anchor(place, argument, end, flags)
         else:
-            place.test, place.target = _test(code, argument, flags), end
+            place.test, place.target = character_test(code, argument, flags), end
         return start
 
     def _anchor(self, place: _Place, kind: Any, end: int, flags: int) -> None:
@@ -269,7 +269,7 @@ class Automaton:
         return end
 
 
-def _test(code: Any, argument: Any, flags: int) -> _Test:
+def character_test(code: Any, argument: Any, flags: int) -> _Test:
     """Return what tells whether a character may stand in a place."""
     if code is sre.ANY:
         return (lambda _character: True) if flags & re.DOTALL else (lambda character: character != "\n")
