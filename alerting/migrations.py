@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import alerting.pipeline.store
+from alerting import incident_table
 from core.db.migration import Migration
 
 MIGRATIONS = (
@@ -32,4 +33,5 @@ MIGRATIONS = (
         ),
     ),
     *alerting.pipeline.store.MIGRATIONS,
+    *incident_table.MIGRATIONS,
 )

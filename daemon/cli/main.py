@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from core.errors import ConfigError, WatchkeeperError
-from daemon.cli import acting, listing, logbook, notify, own, query, routes, status, testing
+from daemon.cli import acting, listing, logbook, notify, own, query, routes, silencing, status, testing
 from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
 from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
@@ -40,6 +40,12 @@ _routes.command("test")(routes.test)
 _notify = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out who is told.")
 _notify.command("test")(notify.test)
 
+_silence = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Keep alerts from being told for a while.")
+_silence.command("add")(silencing.add)
+_silence.command("list")(silencing.show)
+_silence.command("update")(silencing.update)
+_silence.command("expire")(silencing.expire)
+
 app.callback()(own.root)
 app.command("run")(own.run)
 app.command("check")(own.check)
@@ -49,6 +55,7 @@ app.add_typer(_notify, name="notify")
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("alerts")(listing.alerts)
+app.add_typer(_silence, name="silence")
 app.command("incidents")(listing.incidents)
 app.command("targets")(listing.targets)
 app.command("deploy")(acting.deploy)
