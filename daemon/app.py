@@ -25,6 +25,7 @@ from core.clock import SystemClock
 from core.db.database import Database, Trouble
 from core.duration import format_duration
 from core.errors import ConfigError, StoreUnavailableError, WatchkeeperError
+from core.http.trust import read_trusted
 from core.lifecycle import Lifecycle
 from core.logbook import Logbook
 from core.tasks import Tasks
@@ -190,7 +191,10 @@ class Daemon:
 
     async def _prepare(self, loaded: LoadedConfig) -> Prepared:
         make = partial(prepare, loaded, clock=self.clock, registry=self.registry, hostname=self.hostname)
-        return await asyncio.to_thread(make)
+        prepared = await asyncio.to_thread(make)
+        if "https" in repr(loaded.document.data):
+            await asyncio.to_thread(read_trusted)  # or the first connection would hold up everything for 50 ms
+        return prepared
 
     async def _apply(self, prepared: Prepared) -> None:
         root, base = prepared.loaded.root, prepared.loaded.base

@@ -18,7 +18,10 @@ class Start:
 
     def run(self) -> int:
         """Run the daemon in the foreground and return its exit status."""
-        from daemon import app  # noqa: PLC0415 - only the daemon itself needs all of its parts
+        from core.http.trust import late_trust  # noqa: PLC0415 - every other command does without the rest
+
+        with late_trust():
+            from daemon import app  # noqa: PLC0415
 
         return app.run(self.config)
 
