@@ -35,6 +35,10 @@ UNUSED = (
     "click", "typer", "rich", "dbos", "sqlalchemy.orm", "asyncpg", "dns",
     # the command line
     "daemon.cli.commands", "daemon.cli.output", "daemon.config_reference", "alerting.unit_test",
+    # sources that no section asks for
+    "collectors.scrape.config", "collectors.scrape.build", "collectors.http_probe.config", "collectors.http_probe.build",
+    "collectors.sql.config", "collectors.sql.build", "collectors.command.config", "collectors.command.build",
+    "collectors.http", "collectors.discovery.file_sd", "collectors.discovery.dns_sd", "collectors.discovery.http_sd",
 )  # fmt: skip
 
 
