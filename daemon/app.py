@@ -42,7 +42,7 @@ from daemon.systemd import Notifier
 from daemon.telemetry import Telemetry
 from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
-from exporters.remote_write.endpoint import reader_name
+from exporters.remote_write.log import reader_name
 from exporters.remote_write.sender import RemoteWrite
 from metrics.external_engine import ExternalEngine
 from metrics.frame import Frame

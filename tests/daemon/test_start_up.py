@@ -36,9 +36,14 @@ UNUSED = (
     # the command line
     "daemon.cli.commands", "daemon.cli.output", "daemon.config_reference", "alerting.unit_test",
     # sources that no section asks for
-    "collectors.scrape.config", "collectors.scrape.build", "collectors.http_probe.config", "collectors.http_probe.build",
+    "collectors.scrape.config", "collectors.scrape.build",
+    "collectors.http_probe.config", "collectors.http_probe.build",
     "collectors.sql.config", "collectors.sql.build", "collectors.command.config", "collectors.command.build",
     "collectors.http", "collectors.discovery.file_sd", "collectors.discovery.dns_sd", "collectors.discovery.http_sd",
+    # receivers and services that are not there
+    "exporters.remote_write.client", "exporters.remote_write.endpoint", "exporters.remote_write.request",
+    "actions.keeper", "actions.deployment.steps", "actions.deployment.strategy", "actions.deployment.artifact",
+    "actions.deployment.instances.process", "actions.deployment.traffic.proxy",
 )  # fmt: skip
 
 
