@@ -150,4 +150,4 @@ class NotificationDefaults(SparseSection):
         return self
 
 
-NO_NOTIFICATION_DEFAULTS = NotificationDefaults()
+NO_NOTIFICATION_DEFAULTS = NotificationDefaults.defaults()
