@@ -22,9 +22,12 @@ from alerting.incidents import Incidents
 from alerting.journal import Batch, Journal
 from alerting.load import load_rules
 from alerting.measurement import Measurement
+from alerting.notify.fallback import Fallbacks
 from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
 from alerting.notify.message import Message
+from alerting.notify.notice import Notice
 from alerting.notify.outbox import Delivery, Outbox, Rejection, Settlement, load_rejected, load_undelivered
+from alerting.notify.payload import sort_alerts
 from alerting.pipeline.decision import Decision, Memory
 from alerting.pipeline.dispatch import Settings
 from alerting.pipeline.pipeline import Pipeline
@@ -36,6 +39,7 @@ from alerting.rule_state import Change
 from alerting.rule_status import GroupStatus, RuleStatus, alerts_of, status_of
 from alerting.silences import Silences
 from alerting.store import forget_old, load_active, load_resolved
+from alerting.template.rule_function import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
@@ -110,7 +114,8 @@ class Alerting:
         self._measurement.incidents.set_function(lambda: float(len(self._incidents.open)))
         self._journal = Journal(database, logbook, clock, self._measurement, on_committed=self._committed)
         self.desk = IncidentDesk(self._incidents, self._journal, database, clock)
-        self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled)
+        self._fallbacks = Fallbacks()
+        self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled, on_failed=self._failed)
         self.silences = Silences(database, logbook, clock, registry, on_changed=self._silences_changed)
         self.pipeline = Pipeline(
             clock,
@@ -189,6 +194,7 @@ class Alerting:
                 resolve_timeout=notification.resolve_timeout,
             )
         )
+        self._evaluator.surround(Surroundings(external_labels or {}, self.external_url))
         await self._evaluator.set_groups(groups)
         self._configured.set()
 
@@ -196,6 +202,7 @@ class Alerting:
         """Have the outbox deliver to a config's receivers, and return them."""
         if not config.receivers:
             self._outbox.configure({})
+            self._fallbacks.configure(())
             return {}
         # Imported here because a daemon that tells nobody needs none of it.
         from alerting.notify.integrations import by_receiver, integrations  # noqa: PLC0415
@@ -207,6 +214,7 @@ class Alerting:
 
         found = await asyncio.to_thread(make)
         self._outbox.configure(found)
+        self._fallbacks.configure(config.receivers)
         return by_receiver(config.receivers, found)
 
     def receivers(self) -> list[str]:
@@ -405,7 +413,37 @@ class Alerting:
     def _settled(self, settlement: Settlement) -> None:
         now = self._clock.now()
         decision = self.pipeline.settled(settlement, now)
-        self._journal.add(Batch(decision=decision, settlements=[settlement], time=now))
+        notice = None
+        if settlement.is_delivered:
+            notice = self._fallbacks.delivered(settlement.message, now)
+        elif not settlement.is_superseded:
+            notice = self._fallbacks.failed(settlement.message, self._notice_of, now, is_final=True)
+        messages = [] if notice is None else self.pipeline.messages(notice)
+        self._journal.add(Batch(decision=decision, settlements=[settlement], messages=messages, time=now))
+
+    def _failed(self, message: Message) -> None:
+        """Tell the fallback of a receiver that has failed for too long."""
+        now = self._clock.now()
+        notice = self._fallbacks.failed(message, self._notice_of, now, is_final=False)
+        if notice is not None:
+            self._journal.add(Batch(messages=self.pipeline.messages(notice), time=now))
+
+    def _notice_of(self, message: Message) -> Notice | None:
+        """Return what a message is about as it is now; None where its group has no alerts any more."""
+        for group in self.pipeline.groups():
+            if (group.receiver, group.key) == (message.receiver, message.group_key):
+                alerts = sort_alerts(group.alerts)
+                is_firing = any(alert.state is AlertState.FIRING for alert in alerts)
+                return Notice(
+                    receiver=group.receiver,
+                    group_key=group.key,
+                    group_labels=group.labels,
+                    alerts=alerts,
+                    status="firing" if is_firing else "resolved",
+                    external_url=self.external_url,
+                    now=self._clock.now(),
+                )
+        return None
 
     def _committed(self, batch: Batch) -> None:
         self._outbox.add([*batch.decision.messages, *batch.messages])

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from alerting.inhibit import InhibitRule
 from alerting.matcher import Matcher, new_matcher, parse_matchers, sorted_matchers
-from alerting.rule_file import Text
 from alerting.time_interval import (
     TimeInterval,
     parse_days_of_month,
@@ -22,6 +21,7 @@ from alerting.time_interval import (
 )
 from core.config import Duration, SparseSection
 from core.errors import UserError
+from core.text import Text
 from core.yaml_file import Path_
 from metrics.storage import MatchOp
 
@@ -54,6 +54,7 @@ def _label_name(name: str) -> None:
 
 Matchers = Annotated[Text, _checked(parse_matchers)]
 Pattern = Annotated[Text, _checked(lambda text: new_matcher("x", MatchOp.REGEX, text))]
+Value = Annotated[Text, BeforeValidator(lambda value: "" if value is None else value)]
 LegacyName = Annotated[str, _checked(_legacy_name)]
 
 
@@ -67,7 +68,7 @@ class RouteSection(SparseSection):
         description="What an alert's labels must satisfy; not at the root.",
         examples=[['severity="critical"', "team=~shop|cart"]],
     )
-    match: dict[LegacyName, Text] = Field(
+    match: dict[LegacyName, Value] = Field(
         default_factory=dict, description="Labels an alert must have; the old way.", examples=[{"team": "shop"}]
     )
     match_re: dict[LegacyName, Pattern] = Field(
@@ -131,7 +132,7 @@ class InhibitRuleSection(SparseSection):
         description="What the alert that explains others satisfies.",
         examples=[["alertname=Node"]],
     )
-    source_match: dict[LegacyName, Text] = Field(
+    source_match: dict[LegacyName, Value] = Field(
         default_factory=dict, description="The old way to say it.", examples=[{"alertname": "Node"}]
     )
     source_match_re: dict[LegacyName, Pattern] = Field(
@@ -142,7 +143,7 @@ class InhibitRuleSection(SparseSection):
         description="What the alerts that are not told satisfy.",
         examples=[["severity!=critical"]],
     )
-    target_match: dict[LegacyName, Text] = Field(
+    target_match: dict[LegacyName, Value] = Field(
         default_factory=dict, description="The old way to say it.", examples=[{"severity": "warning"}]
     )
     target_match_re: dict[LegacyName, Pattern] = Field(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 REMEDY = "install it with: pip install 'watchkeeper[apprise]'"
+DEFAULT_MESSAGE = '{{ template "apprise.default.body" . }}'
 SLOW_SECONDS = 3 * DEFAULT_TIMEOUT_SECONDS
 
 
@@ -42,9 +43,9 @@ class AppriseSection(AddressSection):
         None, description="The address, as Apprise's documentation writes it.", examples=["pover://user@token"]
     )
     url_file: Path | None = Field(None, description="A file that holds the address.", examples=["secrets/pushover"])
-    title: Text = Field('{{ template "__subject" . }}', description="The title.", examples=["Shop"])
+    title: Text = Field('{{ template "apprise.default.title" . }}', description="The title.", examples=["Shop"])
     message: Text = Field(
-        '{{ template "pushover.default.message" . }}',
+        DEFAULT_MESSAGE,
         description="The text.",
         examples=["{{ .CommonAnnotations.summary }}"],
     )
@@ -90,8 +91,8 @@ class AppriseAddress(BaseIntegration):
 
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
         lines = [texts.text(self._section.message).strip()]
-        lines += [f"{name}: {text}" for name, text in facts(notice)]
-        lines += [f"{label}: {address}" for label, address in links(notice)]
+        if self._section.message != DEFAULT_MESSAGE:  # which says all of it already
+            lines += [f"{name}: {text}" for name, text in (*facts(notice), *links(notice))]
         kind = "success" if notice.status == "resolved" else "failure"
         return {
             "title": " ".join(texts.text(self._section.title).split()) or plain_subject(notice),

@@ -36,6 +36,7 @@ DESCRIPTION_CHARACTERS = 4096
 EMBED_CHARACTERS = 6000
 FIELDS, FIELD_CHARACTERS = 25, 1024
 USERNAME_CHARACTERS = 80
+DEFAULT_MESSAGE = '{{ template "discord.default.message" . }}'
 _RED, _GREEN = 0x992D22, 0x2ECC71
 
 
@@ -50,7 +51,7 @@ class DiscordSection(HttpAddressSection):
     )
     title: Text = Field('{{ template "discord.default.title" . }}', description="The title.", examples=["Shop"])
     message: Text = Field(
-        '{{ template "discord.default.message" . }}',
+        DEFAULT_MESSAGE,
         description="The text.",
         examples=["{{ .CommonAnnotations.summary }}"],
     )
@@ -82,7 +83,8 @@ class Discord(HttpIntegration):
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
         section = self._section
         title = cut(texts.text(section.title), TITLE_CHARACTERS)
-        fields = _fields(notice)
+        # The usual text says all of it already.
+        fields = [] if section.message == DEFAULT_MESSAGE else _fields(notice)
         taken = len(title) + sum(len(field["name"]) + len(field["value"]) for field in fields)
         if taken > EMBED_CHARACTERS // 2:
             fields, taken = [], len(title)
@@ -96,8 +98,8 @@ class Discord(HttpIntegration):
         }
         head = {
             "content": cut(texts.text(section.content), CONTENT_CHARACTERS),
-            "username": cut(texts.text(section.username), USERNAME_CHARACTERS),
-            "avatar_url": texts.text(section.avatar_url),
+            "username": cut(texts.quiet(section.username), USERNAME_CHARACTERS),
+            "avatar_url": texts.quiet(section.avatar_url),
         }
         return {**given(head), "embeds": [embed]}
 

@@ -61,6 +61,7 @@ _WHY = {
     "repeat": "It still goes on.",
     "escalation": "Nobody has acknowledged it yet.",
     "test": "This is a test; nothing is wrong.",
+    "fallback": "Another receiver could not be told.",
     "summary": "Many alerts at once, summed up.",
 }
 

@@ -13,7 +13,7 @@ from core.http.config import TlsConfig
 from core.secret import SecretText
 
 _NO_RECEIVER = NotUsed("has no effect: receivers of that kind are not supported, reach the service by apprise_configs")
-_Elsewhere = Annotated[Any, _NO_RECEIVER, Field(description="Has no effect here.")]
+_Elsewhere = Annotated[Any, _NO_RECEIVER, Field(description="Has no effect here.", examples=[None])]
 
 
 def move_to(key: str) -> Advised:
@@ -66,7 +66,9 @@ class NotificationDefaults(SparseSection):
     smtp_auth_password_file: Path | None = Field(
         None, description="A file that holds the password.", examples=["secrets/smtp"]
     )
-    smtp_auth_identity: str | None = Field(None, description="Identity for PLAIN, if not the user name.")
+    smtp_auth_identity: str | None = Field(
+        None, description="Identity for PLAIN, if not the user name.", examples=["w"]
+    )
     smtp_auth_secret: Annotated[SecretText | None, move_to("smtp_auth_secret_file")] = Field(
         None, description="Secret for CRAM-MD5.", examples=["secret"]
     )
@@ -90,10 +92,14 @@ class NotificationDefaults(SparseSection):
         None, description="A file that holds the token of a Slack app.", examples=["secrets/slack"]
     )
     slack_app_url: Url = Field(
-        "https://slack.com/api/chat.postMessage", description="Where Slack apps post to.", examples=[]
+        "https://slack.com/api/chat.postMessage",
+        description="Where Slack apps post to.",
+        examples=["https://slack.com/api/chat.postMessage"],
     )
     pagerduty_url: Url = Field(
-        "https://events.pagerduty.com/v2/enqueue", description="PagerDuty's Events API.", examples=[]
+        "https://events.pagerduty.com/v2/enqueue",
+        description="PagerDuty's Events API.",
+        examples=["https://events.pagerduty.com/v2/enqueue"],
     )
     opsgenie_api_key: Annotated[SecretText | None, move_to("opsgenie_api_key_file")] = Field(
         None, description="Key of the Opsgenie API.", examples=["secret"]
@@ -101,8 +107,12 @@ class NotificationDefaults(SparseSection):
     opsgenie_api_key_file: Path | None = Field(
         None, description="A file that holds the key of the Opsgenie API.", examples=["secrets/opsgenie"]
     )
-    opsgenie_api_url: Url = Field("https://api.opsgenie.com/", description="Opsgenie's API.", examples=[])
-    telegram_api_url: Url = Field("https://api.telegram.org", description="Telegram's API.", examples=[])
+    opsgenie_api_url: Url = Field(
+        "https://api.opsgenie.com/", description="Opsgenie's API.", examples=["https://api.eu.opsgenie.com/"]
+    )
+    telegram_api_url: Url = Field(
+        "https://api.telegram.org", description="Telegram's API.", examples=["https://api.telegram.org"]
+    )
     telegram_bot_token: Annotated[SecretText | None, move_to("telegram_bot_token_file")] = Field(
         None, description="Token of the Telegram bot.", examples=["secret"]
     )

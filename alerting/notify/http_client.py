@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -115,7 +116,7 @@ class HttpClient:
         async with session.request(
             method,
             url,
-            data=body,
+            data=BytesIO(body),  # which aiohttp sends in parts, however long it is
             headers=headers,
             ssl=self._tls,
             server_hostname=self._config.tls_config.server_name,

@@ -67,7 +67,7 @@ class HttpConfigSection(HttpClientConfig):
     http_headers: dict[str, HeaderSection] = Field(
         default_factory=dict, description="Headers to send as well.", examples=[{"X-Team": {"values": ["shop"]}}]
     )
-    oauth2: NoOauth2 = Field(None, description="Not supported.")
-    no_proxy: NoProxyRule = Field(None, description="Not supported.")
-    proxy_from_environment: NoProxyRule = Field(None, description="Not supported.")
-    proxy_connect_header: NoProxyRule = Field(None, description="Not supported.")
+    oauth2: NoOauth2 = Field(None, description="Not supported.", examples=[None])
+    no_proxy: NoProxyRule = Field(None, description="Not supported.", examples=[None])
+    proxy_from_environment: NoProxyRule = Field(None, description="Not supported.", examples=[None])
+    proxy_connect_header: NoProxyRule = Field(None, description="Not supported.", examples=[None])

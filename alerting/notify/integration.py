@@ -72,6 +72,11 @@ class Texts:
         """Return the HTML of a template, empty for none."""
         return self._render(template, self._setting.templates.html)
 
+    def quiet(self, template: str | None) -> str:
+        """Return the text of a template for a place where no mistake can be told: empty where it fails."""
+        found = self.text(template)
+        return "" if MISTAKE_SHOWN in found else found
+
     def texts(self, templates: Mapping[str, str]) -> dict[str, str]:
         """Return the texts of many templates under the same names."""
         return {name: self.text(template) for name, template in templates.items()}

@@ -21,6 +21,7 @@ from alerting.notify.fact import facts, links
 from alerting.notify.global_config import HostPort, move_to, one_of
 from alerting.notify.http_client import shortened
 from alerting.notify.integration import BaseIntegration, Setting, Texts, plain_subject, unusable
+from alerting.notify.length import cut
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.receiver_config import AddressSection
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 IMPLICIT_TLS_PORT = 465
+SUBJECT_CHARACTERS = 300
+"""More than anybody shows of it; Python folds headers in time that grows with the square of their length."""
+
+DEFAULT_HTML = '{{ template "email.default.html" . }}'
 DEFAULT_SUBJECT = '{{ template "email.default.subject" . }}'
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _OURS = ("From", "To", "Subject")
@@ -72,7 +77,7 @@ class EmailSection(AddressSection):
     headers: dict[str, Text] = Field(
         default_factory=dict, description="More headers, or other ones.", examples=[{"Subject": "Shop"}]
     )
-    html: Text = Field('{{ template "email.default.html" . }}', description="The HTML.", examples=["<b>Shop</b>"])
+    html: Text = Field(DEFAULT_HTML, description="The HTML.", examples=["<b>Shop</b>"])
     text: Text = Field("", description="The plain text; that of the HTML where absent.", examples=["Shop is down"])
     timeout: Duration = Field(
         0.0, ge=0, le=300, description="How long a step of sending may take; 0s for the usual 30s.", examples=["10s"]
@@ -144,16 +149,18 @@ class Mail(BaseIntegration):
         headers = {name: _line(texts.text(value)) for name, value in self._section.headers.items()}
         subject = headers.pop("Subject", "") or _line(texts.text(DEFAULT_SUBJECT)) or plain_subject(notice)
         html = texts.html(self._section.html)
-        text = texts.text(self._section.text) or text_of(html)
-        sender = _line(texts.text(self._from))
-        to = _line(texts.text(self._section.to))
+        own = texts.text(self._section.text)
+        text = own or text_of(html)
+        is_usual = self._section.html == DEFAULT_HTML  # which says all of it already
+        sender = _line(texts.quiet(self._from))
+        to = _line(texts.quiet(self._section.to))
         return {
             "from": sender,
             "to": to,
-            "headers": {"From": sender, "To": to, "Subject": subject, **headers},
+            "headers": {"From": sender, "To": to, "Subject": cut(subject, SUBJECT_CHARACTERS), **headers},
             "thread": sha256(notice.group_key.encode()).hexdigest()[:32],
-            "html": _with_extra(html, notice) if html else "",
-            "text": text.rstrip() + _text_extra(notice),
+            "html": _with_extra(html, notice) if html and not is_usual else html,
+            "text": text.rstrip() + (_text_extra(notice) if own or not is_usual else ""),
         }
 
     async def send(self, session: aiohttp.ClientSession, message: Message) -> Attempt:

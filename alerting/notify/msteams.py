@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MESSAGE_BYTES = 28_000
 TITLE_CHARACTERS = 1000
 BUTTONS = 4
+DEFAULT_TEXT = '{{ template "msteams.default.text" . }}'
+DEFAULT_TEXT_V2 = '{{ template "msteamsv2.default.text" . }}'
 _RED, _GREEN = "8C1A1A", "2DC72D"
 _FAILED_AT_TEAMS = "HTTP error "
 
@@ -50,7 +52,7 @@ class MsteamsSection(HttpAddressSection):
         '{{ template "msteams.default.summary" . }}', description="Text for previews.", examples=["Shop is down"]
     )
     text: Text = Field(
-        '{{ template "msteams.default.text" . }}',
+        DEFAULT_TEXT,
         description="The text.",
         examples=["{{ .CommonAnnotations.summary }}"],
     )
@@ -72,7 +74,7 @@ class Msteamsv2Section(HttpAddressSection):
     )
     title: Text = Field('{{ template "msteamsv2.default.title" . }}', description="The title.", examples=["Shop"])
     text: Text = Field(
-        '{{ template "msteamsv2.default.text" . }}',
+        DEFAULT_TEXT_V2,
         description="The text.",
         examples=["{{ .CommonAnnotations.summary }}"],
     )
@@ -136,7 +138,7 @@ class Msteams(_Teams):
             "title": cut(texts.text(section.title), TITLE_CHARACTERS),
             "summary": cut(texts.text(section.summary), TITLE_CHARACTERS),
             "themeColor": _RED if notice.status == "firing" else _GREEN,
-            "sections": [{"facts": [{"name": name, "value": text} for name, text in facts(notice)]}],
+            "sections": [{"facts": [{"name": name, "value": text} for name, text in _facts(notice, section.text)]}],
             "potentialAction": [
                 {"@type": "OpenUri", "name": label, "targets": [{"os": "default", "uri": url}]}
                 for label, url in links(notice)[:BUTTONS]
@@ -165,7 +167,7 @@ class Msteamsv2(_Teams):
             "style": "heading",
             "color": "Attention" if notice.status == "firing" else "Good",
         }
-        known = [{"title": name, "value": value} for name, value in facts(notice)]
+        known = [{"title": name, "value": value} for name, value in _facts(notice, self._section.text)]
         card = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
@@ -184,6 +186,11 @@ class Msteamsv2(_Teams):
         }
         text["text"] = _fitting(texts.text(self._section.text), document)
         return document
+
+
+def _facts(notice: Notice, text: str) -> list[tuple[str, str]]:
+    """Return what a text of the user's own may not say; the usual ones say all of it."""
+    return [] if text in (DEFAULT_TEXT, DEFAULT_TEXT_V2) else facts(notice)
 
 
 def _fitting(text: str, around: dict[str, Any]) -> str:

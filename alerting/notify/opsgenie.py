@@ -73,7 +73,9 @@ class OpsgenieSection(HttpAddressSection):
         None, description="Key of the API; that of `global` if absent.", examples=["secret"]
     )
     api_key_file: Path | None = Field(None, description="A file that holds the key.", examples=["secrets/opsgenie"])
-    api_url: Url | None = Field(None, description="The API; that of `global` if absent.", examples=[])
+    api_url: Url | None = Field(
+        None, description="The API; that of `global` if absent.", examples=["https://api.eu.opsgenie.com/"]
+    )
     message: Text = Field(
         '{{ template "opsgenie.default.message" . }}',
         description="What the alert is called.",
@@ -128,7 +130,7 @@ class Opsgenie(HttpIntegration):
 
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
         alias = sha256(notice.group_key.encode()).hexdigest()
-        tell = cut(texts.text(self._section.source), SOURCE_CHARACTERS)
+        tell = cut(texts.quiet(self._section.source), SOURCE_CHARACTERS)
         if notice.status == "resolved":
             return {"requests": [_request("POST", f"v2/alerts/{alias}/close?identifierType=alias", {"source": tell})]}
         alert = self._alert(notice, texts, alias, tell)
@@ -141,7 +143,7 @@ class Opsgenie(HttpIntegration):
 
     def _alert(self, notice: Notice, texts: Texts, alias: str, tell: str) -> dict[str, Any]:
         section = self._section
-        priority = texts.text(section.priority).strip().upper()
+        priority = texts.quiet(section.priority).strip().upper()
         return {
             "alias": alias,
             "message": cut(texts.text(section.message), MESSAGE_CHARACTERS)
@@ -152,11 +154,11 @@ class Opsgenie(HttpIntegration):
                 {
                     "description": cut(texts.text(section.description), DESCRIPTION_CHARACTERS),
                     "responders": self._responders(texts)[:RESPONDERS],
-                    "tags": [cut(tag, TAG_CHARACTERS) for tag in _split(texts.text(section.tags))][:TAGS],
+                    "tags": [cut(tag, TAG_CHARACTERS) for tag in _split(texts.quiet(section.tags))][:TAGS],
                     "note": cut(texts.text(section.note), NOTE_CHARACTERS),
                     "priority": priority if priority in PRIORITIES else "",
-                    "entity": cut(texts.text(section.entity), ENTITY_CHARACTERS),
-                    "actions": [cut(a, ACTION_CHARACTERS) for a in _split(texts.text(section.actions))][:ACTIONS],
+                    "entity": cut(texts.quiet(section.entity), ENTITY_CHARACTERS),
+                    "actions": [cut(a, ACTION_CHARACTERS) for a in _split(texts.quiet(section.actions))][:ACTIONS],
                 }
             ),
         }

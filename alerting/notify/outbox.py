@@ -86,6 +86,7 @@ class Outbox:
 
     Args:
         on_settled: gets each settlement, to be made durable.
+        on_failed: gets a message after each try that failed and will be followed by another.
     """
 
     def __init__(
@@ -95,12 +96,14 @@ class Outbox:
         measurement: Measurement,
         *,
         on_settled: Callable[[Settlement], None],
+        on_failed: Callable[[Message], None] = lambda _: None,
         random: Callable[[], float] = chance,
     ) -> None:
         self._clock = clock
         self._tasks = tasks
         self._measurement = measurement
         self._on_settled = on_settled
+        self._on_failed = on_failed
         self._random = random
         self._senders: Mapping[Address, Sender] = {}
         self._lanes: dict[Lane, deque[Message]] = {}
@@ -222,6 +225,7 @@ class Outbox:
         self._problems[message.lane] = attempts, attempt.detail
         if before is None or before[1] != attempt.detail:
             _log.warning("notification to %s: %s; it will be tried again", message.receiver, attempt.detail)
+        self._on_failed(message)
 
     def _settle(self, message: Message, attempts: int, attempt: Attempt) -> None:
         is_delivered = attempt.outcome is Outcome.DELIVERED

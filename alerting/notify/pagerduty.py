@@ -75,7 +75,11 @@ class PagerdutySection(HttpAddressSection):
     service_key_file: Path | None = Field(
         None, description="A file that holds the service key.", examples=["secrets/pagerduty"]
     )
-    url: Url | None = Field(None, description="The Events API; that of `global` if absent.", examples=[])
+    url: Url | None = Field(
+        None,
+        description="The Events API; that of `global` if absent.",
+        examples=["https://events.eu.pagerduty.com/v2/enqueue"],
+    )
     client: Text = Field('{{ template "pagerduty.default.client" . }}', description="Who tells.", examples=["Watch"])
     client_url: Text = Field(
         '{{ template "pagerduty.default.clientURL" . }}', description="Where it is.", examples=["https://w.example/"]
@@ -140,7 +144,7 @@ class Pagerduty(HttpIntegration):
 
     def _event(self, notice: Notice, texts: Texts, details: dict[str, str]) -> dict[str, Any]:
         section = self._section
-        severity = texts.text(section.severity).strip().lower()
+        severity = texts.quiet(section.severity).strip().lower()
         payload = {
             "summary": _summary(texts.text(section.description), notice),
             "source": texts.text(section.client if section.source is None else section.source) or "watchkeeper",
@@ -155,8 +159,8 @@ class Pagerduty(HttpIntegration):
         return {
             "event_action": _action(notice),
             "dedup_key": _key_of(notice),
-            "client": texts.text(section.client),
-            "client_url": texts.text(section.client_url),
+            "client": texts.quiet(section.client),
+            "client_url": texts.quiet(section.client_url),
             "payload": payload,
             "images": [given(image) for image in images if image["src"]],
             "links": found,
@@ -168,8 +172,8 @@ class Pagerduty(HttpIntegration):
             "event_type": _action(notice),
             "incident_key": _key_of(notice),
             "description": _summary(texts.text(section.description), notice),
-            "client": texts.text(section.client),
-            "client_url": texts.text(section.client_url),
+            "client": texts.quiet(section.client),
+            "client_url": texts.quiet(section.client_url),
             "details": details,
         }
 

@@ -14,6 +14,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from alerting.alert import Alert, AlertState, fingerprint
+from alerting.go_text import quote
 from alerting.notify.notice import Notice
 
 NO_TIME = "0001-01-01T00:00:00Z"
@@ -35,22 +36,8 @@ class GroupOfAlerts:
 
 def group_key(labels: Mapping[str, str]) -> str:
     """Return the key of a group with these labels under the root route."""
-    inner = ", ".join(f"{name}={_quoted(value)}" for name, value in sorted(labels.items()))
+    inner = ", ".join(f"{name}={quote(value)}" for name, value in sorted(labels.items()))
     return f"{{}}:{{{inner}}}"
-
-
-def _quoted(text: str) -> str:
-    """Return text in double quotes with Go's escapes, as its %q prints it for what labels hold."""
-    short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f",
-             "\v": "\\v"}  # fmt: skip
-    return '"' + "".join(short.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:

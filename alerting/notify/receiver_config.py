@@ -33,7 +33,11 @@ def _by_apprise(url: str) -> BeforeValidator:
     return refusal(f"is not supported here; use apprise_configs with an address such as {url}")
 
 
-_APPRISE_KEY = "Refused: reach it by `apprise_configs`."
+def _by_webhook(what: str) -> BeforeValidator:
+    return refusal(f"is not supported here; use webhook_configs with {what}")
+
+
+_Refused = Field(description="Refused, with the remedy.", examples=[None])
 
 
 class ReceiverSection(SparseSection):
@@ -88,21 +92,15 @@ class ReceiverSection(SparseSection):
         description="Any other service, by Apprise; needs the extra `apprise`.",
         examples=[[{"url_file": "secrets/pushover"}]],
     )
-    pushover_configs: Annotated[None, _by_apprise("pover://USER@TOKEN")] = Field(None, description=_APPRISE_KEY)
-    victorops_configs: Annotated[None, _by_apprise("splunk://KEY@API_KEY")] = Field(None, description=_APPRISE_KEY)
-    sns_configs: Annotated[None, _by_apprise("sns://KEY/SECRET/REGION/TOPIC")] = Field(None, description=_APPRISE_KEY)
-    wechat_configs: Annotated[None, _by_apprise("wecombot://KEY")] = Field(None, description=_APPRISE_KEY)
-    webex_configs: Annotated[None, _by_apprise("webex://TOKEN")] = Field(None, description=_APPRISE_KEY)
-    rocketchat_configs: Annotated[None, _by_apprise("rockets://TOKEN@HOST/CHANNEL")] = Field(
-        None, description=_APPRISE_KEY
-    )
-    mattermost_configs: Annotated[None, _by_apprise("mmosts://HOST/TOKEN")] = Field(None, description=_APPRISE_KEY)
-    jira_configs: Annotated[None, refusal("is not supported here; use webhook_configs with a Jira automation")] = Field(
-        None, description="Refused: post to a Jira automation by `webhook_configs`."
-    )
-    incidentio_configs: Annotated[
-        None, refusal("is not supported here; use webhook_configs with incident.io's Alertmanager source")
-    ] = Field(None, description="Refused: post to incident.io's Alertmanager source by `webhook_configs`.")
+    pushover_configs: Annotated[None, _by_apprise("pover://USER@TOKEN"), _Refused] = None
+    victorops_configs: Annotated[None, _by_apprise("splunk://KEY@API_KEY"), _Refused] = None
+    sns_configs: Annotated[None, _by_apprise("sns://KEY/SECRET/REGION/TOPIC"), _Refused] = None
+    wechat_configs: Annotated[None, _by_apprise("wecombot://KEY"), _Refused] = None
+    webex_configs: Annotated[None, _by_apprise("webex://TOKEN"), _Refused] = None
+    rocketchat_configs: Annotated[None, _by_apprise("rockets://TOKEN@HOST/CHANNEL"), _Refused] = None
+    mattermost_configs: Annotated[None, _by_apprise("mmosts://HOST/TOKEN"), _Refused] = None
+    jira_configs: Annotated[None, _by_webhook("a Jira automation"), _Refused] = None
+    incidentio_configs: Annotated[None, _by_webhook("incident.io's Alertmanager source"), _Refused] = None
 
     def addresses(self) -> Iterator[tuple[str, int, Any]]:
         """Yield each address: its kind, its place among those of its kind, its section."""

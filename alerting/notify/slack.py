@@ -35,6 +35,9 @@ TITLE_CHARACTERS = 1024
 TEXT_CHARACTERS = 20_000
 FIELD_CHARACTERS = 2000
 SHORT_CHARACTERS = 40
+USERNAME_CHARACTERS = 80
+FOOTER_CHARACTERS = 300
+DEFAULT_TEXT = '{{ template "slack.default.text" . }}'
 BUTTONS = 5
 _BUSY = ("ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout")
 
@@ -94,7 +97,11 @@ class SlackSection(HttpAddressSection):
     app_token_file: Path | None = Field(
         None, description="A file that holds the token of an app.", examples=["secrets/slack"]
     )
-    app_url: Url | None = Field(None, description="Where apps post to; that of `global` if absent.", examples=[])
+    app_url: Url | None = Field(
+        None,
+        description="Where apps post to; that of `global` if absent.",
+        examples=["https://slack.com/api/chat.postMessage"],
+    )
     channel: Text = Field("", description="Channel or user.", examples=["#shop"])
     username: Text = Field('{{ template "slack.default.username" . }}', description="The sender.", examples=["Watch"])
     color: Text = Field(
@@ -107,9 +114,7 @@ class SlackSection(HttpAddressSection):
         examples=["https://watch.example.org/"],
     )
     pretext: Text = Field('{{ template "slack.default.pretext" . }}', description="Text before.", examples=["Hello"])
-    text: Text = Field(
-        '{{ template "slack.default.text" . }}', description="The text.", examples=["{{ .CommonAnnotations.summary }}"]
-    )
+    text: Text = Field(DEFAULT_TEXT, description="The text.", examples=["{{ .CommonAnnotations.summary }}"])
     fallback: Text = Field(
         '{{ template "slack.default.fallback" . }}', description="Text for previews.", examples=["Shop is down"]
     )
@@ -134,7 +139,7 @@ class SlackSection(HttpAddressSection):
     short_fields: bool = Field(False, description="Whether fields stand side by side.", examples=[True])
     fields: list[SlackFieldSection] | None = Field(
         None,
-        description="Names with values; what there is to know, where absent.",
+        description="Names with values; where absent, what a text of your own may not say: value, suspects …",
         examples=[[{"title": "Service", "value": "{{ .CommonLabels.service }}"}]],
     )
     actions: list[SlackActionSection] | None = Field(
@@ -177,10 +182,10 @@ class Slack(HttpIntegration):
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
         section = self._section
         head = {
-            "channel": texts.text(section.channel),
-            "username": texts.text(section.username),
-            "icon_emoji": texts.text(section.icon_emoji),
-            "icon_url": texts.text(section.icon_url),
+            "channel": texts.quiet(section.channel),
+            "username": cut(texts.quiet(section.username), USERNAME_CHARACTERS),
+            "icon_emoji": texts.quiet(section.icon_emoji),
+            "icon_url": texts.quiet(section.icon_url),
             "link_names": section.link_names,
         }
         return {**given(head), "attachments": [self._attachment(notice, texts)]}
@@ -189,11 +194,11 @@ class Slack(HttpIntegration):
         section = self._section
         optional = {
             "title": cut(texts.text(section.title), TITLE_CHARACTERS),
-            "title_link": texts.text(section.title_link),
+            "title_link": texts.quiet(section.title_link),
             "pretext": cut(texts.text(section.pretext), TEXT_CHARACTERS),
-            "image_url": texts.text(section.image_url),
-            "thumb_url": texts.text(section.thumb_url),
-            "color": texts.text(section.color),
+            "image_url": texts.quiet(section.image_url),
+            "thumb_url": texts.quiet(section.thumb_url),
+            "color": texts.quiet(section.color),
             "fields": self._fields(notice, texts),
             "actions": self._actions(notice, texts),
         }
@@ -201,14 +206,14 @@ class Slack(HttpIntegration):
             **given(optional),
             "text": cut(texts.text(section.text), TEXT_CHARACTERS),
             "fallback": cut(texts.text(section.fallback), TEXT_CHARACTERS),
-            "callback_id": texts.text(section.callback_id),
-            "footer": texts.text(section.footer),
+            "callback_id": texts.quiet(section.callback_id),
+            "footer": cut(texts.quiet(section.footer), FOOTER_CHARACTERS),
             "mrkdwn_in": section.mrkdwn_in,
         }
 
     def _fields(self, notice: Notice, texts: Texts) -> list[dict[str, Any]]:
         if self._section.fields is None:
-            found = [(name, _escaped(text), len(text) < SHORT_CHARACTERS) for name, text in facts(notice)]
+            found = [(name, _escaped(text), len(text) < SHORT_CHARACTERS) for name, text in self._facts(notice)]
         else:
             short = self._section.short_fields
             found = [
@@ -216,6 +221,10 @@ class Slack(HttpIntegration):
                 for field in self._section.fields
             ]
         return [{"title": name, "value": cut(text, FIELD_CHARACTERS), "short": short} for name, text, short in found]
+
+    def _facts(self, notice: Notice) -> list[tuple[str, str]]:
+        """The usual text says all of it already."""
+        return [] if self._section.text == DEFAULT_TEXT else facts(notice)
 
     def _actions(self, notice: Notice, texts: Texts) -> list[dict[str, Any]]:
         if self._section.actions is None:

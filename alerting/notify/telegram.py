@@ -41,7 +41,9 @@ _MARKUP = re.compile(r"([_*`\[])")
 class TelegramSection(HttpAddressSection):
     """A Telegram chat. Texts are templates."""
 
-    api_url: Url | None = Field(None, description="Telegram's API; that of `global` if absent.", examples=[])
+    api_url: Url | None = Field(
+        None, description="Telegram's API; that of `global` if absent.", examples=["https://api.telegram.org"]
+    )
     bot_token: Annotated[SecretText | None, move_to("bot_token_file")] = Field(
         None, description="The bot's token; that of `global` if absent.", examples=["secret"]
     )
@@ -96,7 +98,8 @@ class Telegram(HttpIntegration):
         section = self._section
         mode = section.parse_mode
         make = texts.html if mode == "HTML" else texts.text
-        extra = _extra(notice, mode)
+        # The usual text says all of it already.
+        extra = "" if section.message == DEFAULT_MESSAGE else _extra(notice, mode)
         room = TEXT_CHARACTERS - len(extra)
         text = make(section.message) or plain_subject(notice)
         text = cut_html(text, room) if mode == "HTML" else cut(text, room)

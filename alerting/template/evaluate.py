@@ -30,7 +30,7 @@ from alerting.template.node import (
     Variable,
     Word,
 )
-from alerting.template.value import NO_VALUE, Function, Object, is_list, is_true, type_name, visible
+from alerting.template.value import NO_VALUE, Function, Object, SafeHtml, is_list, is_true, type_name, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,15 @@ DEFAULT_LIMITS = Limits()
 
 
 class Output:
-    """Takes what a template yields; another kind of it escapes."""
+    """Takes what a template yields.
 
-    def __init__(self) -> None:
+    Args:
+        escape: what each value goes through; None where it stands as it is.
+    """
+
+    def __init__(self, escape: Callable[[str], str] | None = None) -> None:
         self.parts: list[str] = []
+        self._escape = escape
 
     def text(self, text: str) -> None:
         """Take what stands in the template."""
@@ -65,6 +70,8 @@ class Output:
     def value(self, value: object) -> int:
         """Take a value; return how many characters it became."""
         shown = NO_VALUE if value is None else show(value)
+        if self._escape is not None and not isinstance(value, SafeHtml):
+            shown = self._escape(shown)
         self.parts.append(shown)
         return len(shown)
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from alerting.go_text import quote
 from alerting.template.value import Object, is_list, type_name
 
 MAX_WIDTH = 1_000_000
 """As in Go; a wider field is no field."""
 
-_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\"}
 _BASES = {"d": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
 _MARKS = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}
 _VERB = re.compile(
@@ -92,23 +92,6 @@ def _special(value: float) -> str:
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return ""
-
-
-def quote(text: str) -> str:
-    """Return a text in double quotes as Go writes it."""
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character == '"':
-        return '\\"'
-    known = _ESCAPES.get(character)
-    if known is not None or character.isprintable():
-        return known or character
-    number = ord(character)
-    if number < 0x80:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def sprintf(form: str, values: Sequence[object]) -> str:
@@ -272,7 +255,7 @@ def _format_character(number: int, verb: str, form: _Form) -> str:
     if verb == "U":
         shown = f"U+{number:04X}" + (f" '{character}'" if "#" in form.flags and character.isprintable() else "")
         return form.pad(shown, zeros=False)
-    inner = "\\'" if character == "'" else character if character == '"' else _escaped(character)
+    inner = "\\'" if character == "'" else character if character == '"' else quote(character)[1:-1]
     return form.pad(f"'{inner}'")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -13,7 +13,7 @@ from alerting.template.evaluate import Budget, Evaluator, Limits, Output
 from alerting.template.go_format import show
 from alerting.template.go_time import SECOND, Time, in_zone
 from alerting.template.html import HtmlOutput
-from alerting.template.humanize import humanize_duration
+from alerting.template.humanize import HUMANIZE_FUNCTIONS
 from alerting.template.lex import Source
 from alerting.template.node import Definition, If, Nodes, Parsed, Range, Use
 from alerting.template.notification_data import Data, notification_data
@@ -55,6 +55,7 @@ def _to_json(value: object) -> str:
 FUNCTIONS: Mapping[str, Function] = {
     **BUILTINS,
     **TEXT_FUNCTIONS,
+    **HUMANIZE_FUNCTIONS,
     "join": Function(lambda separator, texts: separator.join(texts), ("string", "strings")),
     "stringSlice": Function(lambda *texts: list(texts), (), "string"),
     "list": Function(lambda *items: list(items), (), "any"),
@@ -64,7 +65,6 @@ FUNCTIONS: Mapping[str, Function] = {
     "date": Function(lambda layout, time: time.format(layout), ("string", "time")),
     "tz": Function(lambda zone, time: in_zone(time, zone), ("string", "time")),
     "since": Function(_NOW.sub, ("time",)),
-    "humanizeDuration": Function(humanize_duration, ("any",)),
     "urlUnescape": Function(unquote_plus, ("string",)),
 }
 
@@ -91,12 +91,12 @@ class Templates:
         """The names of all templates, sorted."""
         return tuple(sorted(self._definitions))
 
-    def text(self, text: str, data: Data) -> str:
-        """Return a template rendered as plain text.
+    def text(self, text: str, data: Data, escape: Callable[[str], str] | None = None) -> str:
+        """Return a template rendered as plain text; `escape` is for media that have marks of their own.
 
         Raises: TemplateError: it has a mistake, or cannot be rendered with this data.
         """
-        return self._render(text, data, Output())
+        return self._render(text, data, Output(escape))
 
     def html(self, text: str, data: Data) -> str:
         """Return a template rendered as HTML: every value is escaped for its place, unless it went through safeHtml.

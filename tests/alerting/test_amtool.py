@@ -120,7 +120,7 @@ GOOD = {
           continue: false
           routes:
             - receiver: a
-              match: {team: shop, port: 80, up: true}
+              match: {team: shop, port: 80, up: true, none: }
               match_re: {service: ^(foo1|foo2|baz)$}
               matchers: ['a="b"', c!=d, '{e=~"f,g", h!~i}', 'j = "k"']
               group_by: [alertname, team]
@@ -223,6 +223,9 @@ BAD = {
     "wrong matcher": "route: {receiver: a, routes: [{matchers: [x]}]}\nreceivers: [{name: a}]",
     "wrong pattern": "route: {receiver: a, routes: [{matchers: ['x=~\"[\"']}]}\nreceivers: [{name: a}]",
     "wrong pattern of match_re": "route: {receiver: a, routes: [{match_re: {x: '('}}]}\nreceivers: [{name: a}]",
+    "no pattern of match_re": "route: {receiver: a, routes: [{match_re: {x: }}]}\nreceivers: [{name: a}]",
+    "no pattern of source_match_re": "route: {receiver: a}\nreceivers: [{name: a}]\n"
+    "inhibit_rules: [{source_match_re: {x: }}]",
     "wrong name of match": "route: {receiver: a, routes: [{match: {a-b: c}}]}\nreceivers: [{name: a}]",
     "wrong name of source_match": "route: {receiver: a}\nreceivers: [{name: a}]\n"
     "inhibit_rules: [{source_match: {a-b: c}}]",

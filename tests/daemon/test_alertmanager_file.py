@@ -10,6 +10,7 @@ from alerting.routing import routing_of
 from core.errors import ConfigError
 from daemon.config import load
 from daemon.preparation import judge
+from tests.components import require
 
 ALERTMANAGER = """\
 global:
@@ -126,6 +127,17 @@ def test_a_file_that_is_no_alertmanager_yml_is_refused(folder: Path, content: st
     (found,) = mistakes(file)
     assert words in found
     assert found.startswith(str(other))
+
+
+@pytest.mark.slow
+@pytest.mark.component("amtool")
+def test_the_config_of_the_package_loads_unchanged(tmp_path: Path) -> None:
+    require("amtool")
+    itself = load(Path("/etc/prometheus/alertmanager.yml"))
+    named = load(write(tmp_path, "alertmanager_config: /etc/prometheus/alertmanager.yml\n"))
+    assert itself.root.route == named.root.route
+    assert itself.root.route is not None
+    assert len(itself.root.receivers) == len(named.root.receivers) == 5
 
 
 def test_the_key_takes_a_path(folder: Path) -> None:

@@ -64,10 +64,10 @@ def resolved() -> Notice:
 
 
 def huge() -> Notice:
-    """Return a notice that no service takes as a whole: many alerts with long texts, and characters that need escapes."""
-    long = 'a "quoted" <tag> & \\ back\nslash ä€😀 ' * 200
+    """Return a notice that no service takes as a whole: many alerts, long texts, characters that need escapes."""
+    long = 'a "quoted" <tag> & \\ back\nslash ä€😀 ' * 100
     alerts = [
         replace(firing(instance=f"db-{number}"), annotations={"summary": long, "description": long})
-        for number in range(50)
+        for number in range(40)
     ]
     return notice(*alerts, suspects=(long, long, long))

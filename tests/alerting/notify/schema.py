@@ -12,9 +12,16 @@ def _object(required: list[str], properties: dict[str, Any], *, more: bool = Fal
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": more}
 
 
+def _pair(first: str) -> dict[str, Any]:
+    return _object([first, "value"], {first: _TEXT, "value": _TEXT})
+
+
 def _text(limit: int) -> dict[str, Any]:
     return {"type": "string", "maxLength": limit}
 
+
+_FIELD = _object(["title", "value"], {"title": _TEXT, "value": _TEXT, "short": {"type": "boolean"}})
+_TARGET = _object(["os", "uri"], {"os": {"const": "default"}, "uri": _URL})
 
 # https://api.slack.com/reference/messaging/payload, .../attachments
 SLACK = _object(
@@ -45,7 +52,9 @@ SLACK = _object(
                     "thumb_url": _URL,
                     "fields": {
                         "type": "array",
-                        "items": _object(["title", "value"], {"title": _TEXT, "value": _TEXT, "short": {"type": "boolean"}}),
+                        "items": _object(
+                            ["title", "value"], {"title": _TEXT, "value": _TEXT, "short": {"type": "boolean"}}
+                        ),
                     },
                     "actions": {
                         "type": "array",
@@ -194,7 +203,8 @@ MSTEAMS = _object(
         "sections": {
             "type": "array",
             "items": _object(
-                ["facts"], {"facts": {"type": "array", "items": _object(["name", "value"], {"name": _TEXT, "value": _TEXT})}}
+                ["facts"],
+                {"facts": {"type": "array", "items": _pair("name")}},
             ),
         },
         "potentialAction": {
@@ -205,7 +215,10 @@ MSTEAMS = _object(
                 {
                     "@type": {"const": "OpenUri"},
                     "name": _TEXT,
-                    "targets": {"type": "array", "items": _object(["os", "uri"], {"os": {"const": "default"}, "uri": _URL})},
+                    "targets": {
+                        "type": "array",
+                        "items": _TARGET,
+                    },
                 },
             ),
         },
@@ -255,7 +268,9 @@ MSTEAMSV2 = _object(
                                                 "type": {"const": "FactSet"},
                                                 "facts": {
                                                     "type": "array",
-                                                    "items": _object(["title", "value"], {"title": _TEXT, "value": _TEXT}),
+                                                    "items": _object(
+                                                        ["title", "value"], {"title": _TEXT, "value": _TEXT}
+                                                    ),
                                                 },
                                             },
                                         ),
