@@ -13,10 +13,10 @@ from actions.operation import Operation
 from alerting.alert import Alert
 from alerting.health import Health
 from alerting.incident import Incident
-from alerting.rule_status import GroupStatus, RuleStatus
 from alerting.pipeline.dispatch import GroupView
 from alerting.pipeline.posted import PostedAlert
 from alerting.pipeline.stage import AlertStatus
+from alerting.rule_status import GroupStatus, RuleStatus
 from alerting.silence import Silence
 from collectors.collector import Readings
 from collectors.discovery.discovery import Offer

@@ -14,12 +14,12 @@ from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
 from alerting import silences as silences_module
 from alerting.alert import Alert, AlertState, Severity, fingerprint
-from alerting.rule_status import GroupStatus, RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from alerting.pipeline.dispatch import GroupView
 from alerting.pipeline.posted import PostedAlert
 from alerting.pipeline.stage import AlertStatus
+from alerting.rule_status import GroupStatus, RuleStatus
 from alerting.silences import Silences
 from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
