@@ -5,6 +5,7 @@ Times are Unix seconds. A field is never left out, null means "there is none".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,8 +15,8 @@ from alerting.alert import Alert
 from alerting.health import Health
 from alerting.incident import Incident
 from alerting.rule_status import RuleStatus
-from collectors.manager import TargetStatus
 from alerting.silence import Silence
+from collectors.manager import TargetStatus
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
 from daemon.api.state import ConfigStatus
