@@ -12,6 +12,8 @@ import { banners, foot, health, host, lost } from "./section_health.js";
 import { logbook } from "./section_logbook.js";
 import { operations, underWay } from "./section_operations.js";
 import { services } from "./section_services.js";
+import { askExpire, askSilence } from "./silence_dialog.js";
+import { silences } from "./section_silences.js";
 import { targets } from "./section_targets.js";
 
 const place = (id) => document.getElementById(id);
@@ -35,6 +37,7 @@ function showAll() {
   show("underway", underWay(overview));
   show("incidents", incidents(overview, timelines));
   show("alerts", alerts(overview));
+  show("silences", silences(overview));
   show("services", services(overview));
   show("machine", [heading("machine", "This machine", `the last ${plural(windowSeconds(overview) / 60, "minute")}`), h("div", { class: "charts card", "data-key": "machine-charts" }, machineGraphs())]);
   show("targets", targets(overview));
@@ -97,6 +100,12 @@ document.addEventListener("click", (event) => {
   } else if (action === "cancel") {
     const found = overview.operations.find((one) => String(one.id) === operation);
     if (found) askCancel(found);
+  } else if (action === "silence") {
+    const found = overview.alerts.find((one) => one.id === button.dataset.alert);
+    if (found) askSilence(found, overview.alerts);
+  } else if (action === "expire") {
+    const found = overview.silences.find((one) => one.id === button.dataset.silence);
+    if (found) askExpire(found);
   }
 });
 
