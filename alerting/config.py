@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from alerting.incident_config import IncidentsSection
 from alerting.notify.receiver_config import NOT_YET, NotYet, ReceiverSection
 from alerting.rule_file import GroupSection, check_group_names, check_label_name
 from alerting.threshold import ThresholdSection
@@ -89,6 +90,12 @@ class AlertingConfig(Section):
         None,
         description="Who is told what; the first receiver, of everything, where it is absent.",
         examples=[{"receiver": "team"}],
+    )
+
+    incidents: IncidentsSection = Field(
+        default_factory=IncidentsSection,
+        description="When alerts become incidents.",
+        examples=[{"reopen_within": "10m"}],
     )
 
     @field_validator("groups")

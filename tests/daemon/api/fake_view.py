@@ -33,6 +33,7 @@ from metrics.label import Labels, labels_of
 from metrics.metadata import Metadata
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
+from tests.daemon.api.fake_room import FakeRoom
 
 NOW = 1_700_000_000.0
 
@@ -88,15 +89,13 @@ class FakeAlerting:
     opened: list[Incident] = field(default_factory=list)
     written: list[RuleStatus] = field(default_factory=list)
     grouped: list[GroupStatus] = field(default_factory=list)
+    room: FakeRoom = field(init=False)
 
     def alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
 
     async def incidents(self, limit: int = 20) -> list[Incident]:
         return self.opened[:limit]
-
-    async def incident(self, number: int) -> Incident | None:
-        return next((incident for incident in self.opened if incident.id == number), None)
 
     def resolved_alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is AlertState.RESOLVED]
@@ -229,6 +228,7 @@ class FakeView:
         self.logbook = FakeLogbook(clock)
         self.collectors = FakeCollectors()
         self.alerting = FakeAlerting()
+        self.alerting.room = FakeRoom(self.alerting, self.logbook, clock)
         self.actions = FakeActions(clock)
         self.engine: Any = FakeEngine()
         self.store = Head()
