@@ -324,7 +324,8 @@ class Alerting:
         while True:
             try:
                 stored, messages, resolved = await self._load()
-                events = await self.room.restore(self._clock.now())
+                firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
+                events = await self.room.restore(self._clock.now(), firing)
                 break
             except StoreUnavailableError as error:
                 failures += 1

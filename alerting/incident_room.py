@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,8 +82,11 @@ class IncidentRoom:
         """Correlate by what services need from now on: all of it, what they need through others included."""
         self._incidents.correlation = replace(self._incidents.correlation, dependencies=dependencies)
 
-    async def restore(self, now: float) -> list[IncidentEvent]:
+    async def restore(self, now: float, firing: Iterable[Alert] = ()) -> list[IncidentEvent]:
         """Go on from what the last process wrote down, and return what is to be written down of that.
+
+        Args:
+            firing: the alerts that fire.
 
         Raises: StoreUnavailableError.
         """
@@ -93,7 +96,7 @@ class IncidentRoom:
         )
         await asyncio.to_thread(self._links.load_key)
         await self.changes.restore()
-        return self._incidents.restore(opened, last, now, closed)
+        return self._incidents.restore(opened, last, now, closed=closed, firing=firing)
 
     def update(self, changes: Sequence[tuple[Transition, Alert]], now: float) -> list[IncidentEvent]:
         """Return what the alert transitions of one round do to incidents; they are to be written down in this order."""

@@ -178,7 +178,7 @@ def _incident(what: str, entry: Entry) -> tuple[str, str]:
         count = int(data.get("alert_count", 1))
         return (f"{data.get('alert_name', 'An alert')} joined" + (f", and {count - 1} more" if count > 1 else "")), ""
     if what == "raised":
-        return f"Severity is {data.get('severity')}, it was {data.get('severity_before', 'another')}{_by(entry)}", note
+        return f"Severity is {data.get('severity')} now, was {data.get('severity_before', 'another')}{_by(entry)}", note
     if what == "resolved":
         left = f" while {data['still_firing']} alerts still fire" if data.get("still_firing") else ""
         return f"Resolved{left}{_by(entry)}", note

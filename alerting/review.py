@@ -80,6 +80,7 @@ def draft(record: IncidentRecord, now: float, drawn: Iterable[Drawn] = ()) -> Re
     """Return the review that a record amounts to."""
     incident = record.incident
     began = min([incident.opened_at, *(alert.active_since for alert in record.alerts if alert.active_since)])
+    said = _said(record.timeline)
     return Review(
         incident=incident,
         drafted_at=now,
@@ -89,13 +90,13 @@ def draft(record: IncidentRecord, now: float, drawn: Iterable[Drawn] = ()) -> Re
         impact=tuple(_impact(record)),
         causes=record.suspects,
         acted=tuple(line for line in record.timeline if _is_act(line, began)),
-        follow_ups=tuple(_follow_ups(record, began)),
+        follow_ups=tuple(_follow_ups(record, began, is_cause_known=bool(said.get("cause")))),
         notes=tuple(line for line in record.timeline if line.about is About.NOTE),
         timeline=tuple(line for line in record.timeline if _is_worth_a_line(line)),
         people=tuple(_people(record.timeline)),
         alerts=record.alerts,
         drawn=tuple(drawn),
-        said=_said(record.timeline),
+        said=said,
     )
 
 
@@ -106,7 +107,8 @@ def _is_act(line: Line, began: float) -> bool:
 
 
 def _is_worth_a_line(line: Line) -> bool:
-    return line.entry.kind not in ("alert.pending", "alert.inactive", "operation.started")
+    # What a review found stands in the sections above.
+    return line.entry.kind not in ("alert.pending", "alert.inactive", "operation.started", "incident.reviewed")
 
 
 def _impact(record: IncidentRecord) -> Iterable[str]:
@@ -127,7 +129,7 @@ def _impact(record: IncidentRecord) -> Iterable[str]:
         yield f"{len(record.alerts)} alerts in all."
 
 
-def _follow_ups(record: IncidentRecord, began: float) -> Iterable[str]:
+def _follow_ups(record: IncidentRecord, began: float, *, is_cause_known: bool) -> Iterable[str]:
     """Return what the record itself suggests to do; nothing here guesses."""
     incident, lines = record.incident, record.timeline
     taken = seconds_to_acknowledge(incident)
@@ -138,7 +140,7 @@ def _follow_ups(record: IncidentRecord, began: float) -> Iterable[str]:
     if record.alerts and incident.opened_at - began > LATE_DETECT_SECONDS:
         late = spell_duration(incident.opened_at - began)
         yield f"It took {late} from the first sign to the incident: check the rules' `for`."
-    for cause in record.suspects[:1]:
+    for cause in () if is_cause_known else record.suspects[:1]:
         yield f"Find out whether this was the cause: {cause}. If so, which test or check would have stopped it?"
     failed = {str(line.entry.data.get("receiver", "")) for line in lines if line.entry.kind == "notification.failed"}
     for receiver in sorted(failed):

@@ -12,6 +12,7 @@ from alerting.review import Drawn
 
 WIDTH, HEIGHT = 720, 190
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 26
+WORD_WIDTH = 64
 COLOURS = 4
 """So many colours there are: classes line-0 to line-3."""
 
@@ -76,12 +77,15 @@ def _grid(scale: _Scale) -> Iterable[str]:
 
 
 def _marks(scale: _Scale, marks: Sequence[tuple[float, str]]) -> Iterable[str]:
-    for time, word in marks:
+    shown: list[float] = []
+    for time, word in sorted(marks):
         if scale.start <= time <= scale.end:
             x = scale.x(time)
+            level = sum(abs(x - other) < WORD_WIDTH for other in shown)
+            shown.append(x)
             anchor, text_x = ("end", x - 4) if x > WIDTH * 0.8 else ("start", x + 4)
             yield f'<line class="mark" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-            yield f'<text class="mark-word" x="{text_x}" y="{TOP + 9}" text-anchor="{anchor}">{escape(word)}</text>'
+            yield f'<text class="mark-word" x="{text_x}" y="{TOP + 9 + 13 * level}" text-anchor="{anchor}">{escape(word)}</text>'
 
 
 def _threshold(scale: _Scale, plot: Plot) -> Iterable[str]:

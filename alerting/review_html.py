@@ -33,8 +33,9 @@ td, th { padding: 5px 10px 5px 0; border-top: 1px solid var(--line); overflow-wr
   font-variant-numeric: tabular-nums; }
 .timeline .more { color: var(--soft); white-space: pre-line; } .timeline tr.after td { color: var(--soft); }
 .dot { display: inline-block; width: 8px; height: 8px; margin-right: 8px; border-radius: 50%; background: #9aa6a2; }
-.dot.alert { background: var(--bad); } .dot.status { background: var(--ink); } .dot.note { background: var(--good); }
+.dot.alert { background: var(--bad); } .dot.status { background: var(--ink); } .dot.note { background: #6b5fb0; }
 .dot.operation { background: var(--accent); } .dot.change { background: var(--warn); }
+.dot.good { background: var(--good); }
 .tag { padding: 1px 7px; border-radius: 9px; background: #fbf0d9; color: var(--warn); font-size: 12px;
   font-weight: 600; }
 .ask { padding: 10px 14px; border-left: 3px solid var(--line); color: var(--soft); background: var(--wash); }
@@ -73,7 +74,7 @@ def _parts(review: Review) -> Iterable[str]:
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts(review))
     yield f"<table>{rows}</table>"
     yield _section("Impact", review.impact, review.said.get("impact"))
-    yield _section("Cause", [f"Suspect: {one}" for one in review.causes], review.said.get("cause"), ask=True)
+    yield _section("Cause", [f"Candidate: {one}" for one in review.causes], review.said.get("cause"), ask=True)
     if review.drawn:
         yield "<h2>What the metrics showed</h2>" + "".join(_figure(one, review) for one in review.drawn)
     if review.acted:
@@ -115,7 +116,7 @@ def _figure(drawn: Drawn, review: Review) -> str:
     moments = [(incident.opened_at, "opened"), (incident.resolved_at, "resolved")]
     marks = [(moment, word) for moment, word in moments if moment is not None]
     releases = [line.entry.time for line in review.timeline if line.is_suspect]
-    marks += [(moment, "change") for moment in releases]
+    marks += [(moment, "change") for moment in releases[-1:]]
     names = "".join(
         f'<span><i class="swatch swatch-{index % COLOURS}"></i>{escape(name)}</span>'
         for index, (name, _) in enumerate(drawn.series)
@@ -129,6 +130,7 @@ def _figure(drawn: Drawn, review: Review) -> str:
 
 def _row(line: Line) -> str:
     kind = line.about.value if line.about is not About.ESCALATION else "notification"
+    kind = "good" if line.entry.kind.endswith((".resolved", ".succeeded")) else kind
     tag = ' <span class="tag">suspect</span>' if line.is_suspect else ""
     more = f'<div class="more">{escape(line.detail)}</div>' if line.detail else ""
     day = escape(f"{stamp(line.entry.time)}")

@@ -31,7 +31,7 @@ def _lines(review: Review) -> Iterable[str]:
     for name, value in facts(review):
         yield f"| {name} | {plain(value)} |"
     yield from _section("Impact", [*review.impact], review.said.get("impact"))
-    yield from _section("Cause", [f"Suspect: {cause}" for cause in review.causes], review.said.get("cause"), ask=True)
+    yield from _section("Cause", [f"Candidate: {cause}" for cause in review.causes], review.said.get("cause"), ask=True)
     if review.acted:
         yield from _section("What was done", [f"{clock(line)} {line.text}" for line in review.acted])
     if review.notes:
@@ -56,7 +56,7 @@ def facts(review: Review) -> list[tuple[str, str]]:
             return ""
         return f"{stamp(moment)} UTC" + (f", after {spell_duration(after)}" if after is not None else "")
 
-    detected = None if review.detect_seconds is None else review.detect_seconds
+    detected = review.detect_seconds
     found = [
         ("Status", incident.status.value),
         ("Severity", incident.severity.value),
@@ -66,10 +66,14 @@ def facts(review: Review) -> list[tuple[str, str]]:
         ("First sign", at(incident.opened_at - (detected or 0.0)) if detected is not None else ""),
         ("Detected", at(incident.opened_at, detected)),
         ("Acknowledged", at(incident.acknowledged_at, review.acknowledge_seconds)),
-        ("Mitigated", at(incident.mitigated_at)),
+        ("Mitigated", at(incident.mitigated_at, _since(incident.opened_at, incident.mitigated_at))),
         ("Recovered", at(incident.resolved_at, review.recover_seconds)),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _since(start: float, end: float | None) -> float | None:
+    return None if end is None else end - start
 
 
 def _section(

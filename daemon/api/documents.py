@@ -15,6 +15,7 @@ from alerting.alerting import RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident, IncidentAlert
 from alerting.incident_figures import Figures
+from alerting.incident_plot import plots
 from alerting.incident_record import IncidentRecord
 from collectors.manager import TargetStatus
 from core.db.database import Trouble
@@ -119,6 +120,7 @@ def record_document(record: IncidentRecord) -> Document:
         **incident_document(record.incident),
         "merged": list(record.merged),
         "suspects": list(record.suspects),
+        "plots": [asdict(plot) for plot in plots(record.alerts)],
         "alert_details": [incident_alert_document(alert) for alert in record.alerts],
         "timeline": [
             {

@@ -111,7 +111,7 @@ def _facts(incident: Incident) -> str:
         "Alerts": f"{len(incident.active)} of {len(incident.alerts)} fire",
     }
     rows = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value)
-    return f'<dl>{rows}</dl><p class="soft"><a href="/#incident/{incident.id}">Open it on the console</a></p>'
+    return f"<dl>{rows}</dl>"
 
 
 def _form(claim: Claim) -> str:
@@ -128,11 +128,12 @@ def _form(claim: Claim) -> str:
 
 
 def _page(*parts: str, status: int = 200) -> web.Response:
+    console = '<p class="soft"><a href="/#incidents/all">The console</a></p>'
     body = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         f"<title>Watchkeeper: incident</title><style>{_STYLE}</style></head><body><main>"
-        f'<p class="brand">Watchkeeper</p><section class="card">{"".join(parts)}</section></main></body></html>'
+        f'<p class="brand">Watchkeeper</p><section class="card">{"".join(parts)}</section>{console}</main></body></html>'
     )
     return web.Response(text=body, status=status, content_type="text/html", charset="utf-8", headers=_HEADERS)
 

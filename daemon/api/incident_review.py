@@ -52,7 +52,7 @@ async def draw(view: DaemonView, record: IncidentRecord) -> list[Drawn]:
     incident, worker = record.incident, Worker(view.clock)
     began = min([incident.opened_at, *(alert.active_since for alert in record.alerts if alert.active_since)])
     ended = view.clock.now() if incident.resolved_at is None else incident.resolved_at
-    margin = min(3600.0, max(300.0, 0.5 * (ended - began)))
+    margin = min(3600.0, max(120.0, 0.5 * (ended - began)))
     start, end = began - margin, min(view.clock.now(), ended + margin)
     found = []
     for plot in plots(record.alerts):
