@@ -85,7 +85,8 @@ def _marks(scale: _Scale, marks: Sequence[tuple[float, str]]) -> Iterable[str]:
             shown.append(x)
             anchor, text_x = ("end", x - 4) if x > WIDTH * 0.8 else ("start", x + 4)
             yield f'<line class="mark" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-            yield f'<text class="mark-word" x="{text_x}" y="{TOP + 9 + 13 * level}" text-anchor="{anchor}">{escape(word)}</text>'
+            y = TOP + 9 + 13 * level
+            yield f'<text class="mark-word" x="{text_x}" y="{y}" text-anchor="{anchor}">{escape(word)}</text>'
 
 
 def _threshold(scale: _Scale, plot: Plot) -> Iterable[str]:

@@ -133,7 +133,8 @@ def _page(*parts: str, status: int = 200) -> web.Response:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         f"<title>Watchkeeper: incident</title><style>{_STYLE}</style></head><body><main>"
-        f'<p class="brand">Watchkeeper</p><section class="card">{"".join(parts)}</section>{console}</main></body></html>'
+        f'<p class="brand">Watchkeeper</p><section class="card">{"".join(parts)}</section>{console}'
+        "</main></body></html>"
     )
     return web.Response(text=body, status=status, content_type="text/html", charset="utf-8", headers=_HEADERS)
 
