@@ -17,17 +17,17 @@ from alerting.config import AlertingConfig
 from alerting.rule import GroupDefaults
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
 from collectors.push.config import PushConfig
-from collectors.relabel import LABEL_NAME
 from collectors.remote_write.config import RemoteWriteReceiverConfig
 from collectors.size import ByteSize
-from collectors.text import Text
 from core.config import Duration, NotUsed, Section, SparseSection, unused, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
+from core.text import Text
 from core.yaml_file import Document, parse_yaml, read_yaml
 from daemon.query_config import QueryConfig
 from daemon.state_directory import default_state_directory
 from exporters.remote_write.config import RemoteWriteConfig, doubled_names
+from metrics.relabel import LABEL_NAME
 from metrics.store_limits import StoreLimits
 from security.listen import check_listen, parse_listen
 
