@@ -161,7 +161,8 @@ class _Round:
             self._happened(IncidentTransition.REOPENED, incident, [alert])
         self._index(incident)
         self._related.clear()
-        early = [one for one in self._loose.get(subject, ()) if self._is_fresh(one)]
+        # One of the same name is the same condition's lower level, and says nothing more.
+        early = [one for one in self._loose.get(subject, ()) if self._is_fresh(one) and one.name != alert.name]
         if early:
             self._joining[incident.id].extend(early)
 

@@ -20,7 +20,7 @@ from alerting.incident_record import IncidentRecords
 from alerting.incident_store import load_closed_since, load_open
 from alerting.incidents import Incidents
 from alerting.journal import Journal
-from alerting.notify.notice import Links
+from alerting.notify.notice import IncidentNote, Links, Notice
 from alerting.recent_changes import RecentChanges
 from core.clock import Clock
 from core.db.database import Database
@@ -116,7 +116,7 @@ class IncidentRoom:
         return self._incidents.get(number)
 
     def of_alert(self, alert_id: str) -> Incident | None:
-        """Return the open incident that a firing alert belongs to."""
+        """Return the incident that an alert belongs to: an open one, or one that was closed lately."""
         return self._incidents.of_alert(alert_id)
 
     def suspects(self, incident: Incident) -> tuple[str, ...]:
@@ -134,6 +134,16 @@ class IncidentRoom:
         """
         incident = self.of_alert(about.id) if isinstance(about, Alert) else about
         return self._links.links(incident, labels, person)
+
+    def enrich(self, notice: Notice) -> Notice:
+        """Return a notice with its incident, the links and the suspects."""
+        found = (self.of_alert(alert.id) for alert in notice.alerts)
+        incident = next((one for one in found if one is not None), None)
+        links = self._links.links(incident, notice.group_labels)
+        if incident is None:
+            return replace(notice, links=links)
+        note = IncidentNote(incident.id, incident.title, incident.severity)
+        return replace(notice, links=links, incident=note, suspects=self.suspects(incident))
 
     def _needed(self, service: str) -> Collection[str]:
         return self._incidents.correlation.dependencies(service)

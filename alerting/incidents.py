@@ -21,6 +21,7 @@ class Incidents:
         self._closed: dict[int, Incident] = {}
         self._next_id = 1
         self._loose: dict[str, dict[str, Alert]] = {}
+        self._of_alert: dict[str, int] = {}
 
     def restore(
         self,
@@ -39,6 +40,7 @@ class Incidents:
             else:
                 events.append(IncidentEvent(IncidentTransition.RESOLVED, resolved(incident, now)))
         self._closed = {incident.id: incident for incident in closed}
+        self._of_alert = {alert: incident.id for incident in self._closed.values() for alert in incident.alerts}
         self._next_id = last_id + 1
         self.apply(events)
         self._note_loose((Transition.FIRING, alert) for alert in firing)
@@ -70,14 +72,20 @@ class Incidents:
         for event in events:
             incident = event.incident
             self._next_id = max(self._next_id, incident.id + 1)
-            self._open.pop(incident.id, None)
-            self._closed.pop(incident.id, None)
+            before = self._open.pop(incident.id, None) or self._closed.pop(incident.id, None)
+            known = len(before.alerts) if before is not None and not event.moved else 0
+            self._of_alert.update((alert, incident.id) for alert in incident.alerts[known:])
             if incident.is_open:
                 self._open[incident.id] = incident
             else:
                 self._closed[incident.id] = incident
         while len(self._closed) > CLOSED_KEPT:
-            del self._closed[next(iter(self._closed))]
+            self._forget(next(iter(self._closed)))
+
+    def _forget(self, number: int) -> None:
+        for alert in self._closed.pop(number).alerts:
+            if self._of_alert.get(alert) == number:
+                del self._of_alert[alert]
 
     @property
     def next_id(self) -> int:
@@ -94,5 +102,6 @@ class Incidents:
         return self._open.get(number) or self._closed.get(number)
 
     def of_alert(self, alert_id: str) -> Incident | None:
-        """Return the open incident that a firing alert belongs to."""
-        return next((one for one in self._open.values() if alert_id in one.active), None)
+        """Return the incident that an alert belongs to: an open one, or else one that was closed lately."""
+        number = self._of_alert.get(alert_id)
+        return None if number is None else self.get(number)

@@ -11,12 +11,12 @@ from typing import Any
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
-from alerting.alerting import RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident, IncidentAlert
 from alerting.incident_figures import Figures
 from alerting.incident_plot import plots
 from alerting.incident_record import IncidentRecord
+from alerting.rule_status import RuleStatus
 from collectors.manager import TargetStatus
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
