@@ -5,6 +5,7 @@ Times are Unix seconds. A field is never left out, null means "there is none".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +18,7 @@ from alerting.incident_figures import Figures
 from alerting.incident_plot import plots
 from alerting.incident_record import IncidentRecord
 from alerting.rule_status import RuleStatus
+from alerting.silence import Silence
 from collectors.manager import TargetStatus
 from core.db.database import Trouble
 from core.logbook import Entry, Fault
@@ -76,8 +78,12 @@ def target_document(target: TargetStatus) -> Document:
     }
 
 
-def alert_document(alert: Alert) -> Document:
-    """Return an alert."""
+def alert_document(alert: Alert, silenced_by: Sequence[str] = ()) -> Document:
+    """Return an alert.
+
+    Args:
+        silenced_by: ids of the silences that keep it from being told.
+    """
     return {
         "id": alert.id,
         "name": alert.name,
@@ -92,6 +98,20 @@ def alert_document(alert: Alert) -> Document:
         "rule": alert.rule,
         "expr": alert.expr,
         "reason": alert.reason,
+        "silenced_by": list(silenced_by),
+    }
+
+
+def silence_document(silence: Silence, now: float) -> Document:
+    """Return a silence."""
+    return {
+        "id": silence.id,
+        "state": silence.state(now).value,
+        "matchers": [str(matcher) for matcher in silence.matchers],
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "created_by": silence.created_by,
+        "comment": silence.comment,
     }
 
 

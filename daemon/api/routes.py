@@ -70,7 +70,7 @@ class Routes:
             get(ROOT + "/logbook", self._logbook),
             get(ROOT + "/logbook/verify", self._verify_logbook),
             *prometheus_routes(self._view, self._limits),
-            *AlertmanagerRoutes(self._view, self._limits).table(),
+            *AlertmanagerRoutes(self._view, self._limits, self._stream.changed).table(),
             *self._intake.table(),
             *self._incidents.table(ROOT),
         ]

@@ -203,6 +203,9 @@ class SilencesView(Protocol):
     def get(self, id_: str) -> Silence:
         """Return one. Raises: NotFoundError."""
 
+    def mutes(self, labels: Mapping[str, str], now: float) -> tuple[str, ...]:
+        """Return the ids of the silences that keep an alert with these labels from being told."""
+
     async def set(self, silence: Silence, actor: str) -> str:
         """Make or change a silence and return its id; it is durable then. Raises: UserError, NotFoundError."""
 

@@ -1,4 +1,4 @@
-// What can be done from this page, each behind a dialog that says what will happen.
+// What can be done to services from this page, each behind a dialog that says what will happen.
 
 import { h, patch } from "./dom.js";
 import { serviceName } from "./format.js";
@@ -54,7 +54,7 @@ export function askCancel(operation) {
   });
 }
 
-/** Ask, and act when the answer is yes; a failure is told in the dialog, which stays open then. */
+/** Ask with a form; `act` is called when it is sent, and what it throws is shown in the dialog, which stays open. */
 export function ask({ title, body, yes, no, act, able = true }) {
   const problem = h("div", { class: "dialog-problem", role: "alert" });
   const confirm = h("button", { type: "submit", class: "primary", disabled: !able }, yes);

@@ -17,6 +17,8 @@ import { banners, foot, health, host, lost } from "./section_health.js";
 import { logbook } from "./section_logbook.js";
 import { operations, underWay } from "./section_operations.js";
 import { services } from "./section_services.js";
+import { askExpire, askSilence } from "./silence_dialog.js";
+import { silences } from "./section_silences.js";
 import { targets } from "./section_targets.js";
 
 const place = (id) => document.getElementById(id);
@@ -39,6 +41,7 @@ function showAll() {
   show("underway", underWay(overview));
   show("incidents", incidents(overview, figures));
   show("alerts", alerts(overview));
+  show("silences", silences(overview));
   show("services", services(overview));
   show("machine", [heading("machine", "This machine", `the last ${plural(windowSeconds(overview) / 60, "minute")}`), h("div", { class: "charts card", "data-key": "machine-charts" }, machineGraphs())]);
   show("targets", targets(overview));
@@ -114,6 +117,12 @@ document.addEventListener("click", (event) => {
     const shown = incidentPage.record();
     const found = String(shown?.id) === incident ? shown : overview.incidents.find((one) => String(one.id) === incident);
     if (found) ASK[action](found, (after) => didToIncident(action, after));
+  } else if (action === "silence") {
+    const found = overview.alerts.find((one) => one.id === button.dataset.alert);
+    if (found) askSilence(found, overview.alerts);
+  } else if (action === "expire") {
+    const found = overview.silences.find((one) => one.id === button.dataset.silence);
+    if (found) askExpire(found);
   }
 });
 

@@ -46,6 +46,8 @@ function alert(one) {
         h("span", {}, capital(one.state), " ", calm ? moment(one.resolved_at) : ["for ", lasting(one.fired_at ?? one.active_since, null)]),
         h("span", {}, "value ", h("b", {}, number(one.value))),
         link(one.annotations.runbook_url, "Runbook"),
+        one.silenced_by.length ? h("span", { class: "quiet" }, "Silenced") : null,
+        one.state === "firing" && !one.silenced_by.length ? h("button", { type: "button", "data-action": "silence", "data-alert": one.id }, "Silence…") : null,
       ),
       labels.length ? h("p", { class: "labels" }, labels.map(([name, value]) => h("code", {}, `${name}=${value}`))) : null,
     ),

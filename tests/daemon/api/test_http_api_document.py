@@ -40,9 +40,11 @@ async def test_every_address_is_in_the_document() -> None:
 async def test_an_address_that_is_read_by_post_is_known_to_the_gate() -> None:
     routes = await served_routes()
     read_by_post = {path for method, path in routes if method == "POST" and ("GET", path) in routes}
-    incidents = "/api/watchkeeper/v1/incidents"
-    changing = {"/api/watchkeeper/v1/operations", incidents, f"{incidents}/{{id}}/review", f"{SIGNED_PATHS}{{token}}"}
-    assert read_by_post - changing == QUERY_PATHS
+    own = "/api/watchkeeper/v1"
+    incidents = {f"{own}/incidents", f"{own}/incidents/{{id}}/review", f"{SIGNED_PATHS}{{token}}"}
+    changing = {f"{own}/operations", *incidents, "/api/v2/alerts", "/api/v2/silences"}
+    gone = {"/api/v1/alerts", "/api/v1/silences"}
+    assert read_by_post - changing - gone == QUERY_PATHS
     assert {path for _, path in routes} >= OPEN_PATHS
 
 
