@@ -54,10 +54,10 @@ export function askCancel(operation) {
   });
 }
 
-/** Ask with a form; `act` is called when it is sent, and what it throws is shown in the dialog. */
-export function ask({ title, body, yes, no, act }) {
+/** Ask with a form; `act` is called when it is sent, and what it throws is shown in the dialog, which stays open. */
+export function ask({ title, body, yes, no, act, able = true }) {
   const problem = h("div", { class: "dialog-problem", role: "alert" });
-  const confirm = h("button", { type: "submit", class: "primary" }, yes);
+  const confirm = h("button", { type: "submit", class: "primary", disabled: !able }, yes);
   const form = h(
     "form",
     {},
