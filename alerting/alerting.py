@@ -401,7 +401,9 @@ class Alerting:
 
     def _posted(self, updates: Sequence[Update], now: Moment) -> asyncio.Future[None]:
         """Treat what happened to posted alerts like the changes of a round."""
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Not everybody waits for it, and then a failure, which is in the log, is nobody's.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._changed([Change(update.transition, update.alert, ()) for update in updates], now, done)
         return done
 
