@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from alerting.incident_config import IncidentsSection
 from alerting.notify.receiver_config import ReceiverSection
 from alerting.routing_config import InhibitRuleSection, RouteSection, TimeIntervalSection, route_mistakes
 from alerting.rule_file import GroupSection, Text, check_group_names
@@ -94,6 +95,12 @@ class AlertingConfig(Section):
         None,
         description="An Alertmanager's config file, read as it is, in place of receivers, route and so on here.",
         examples=["/etc/alertmanager/alertmanager.yml"],
+    )
+
+    incidents: IncidentsSection = Field(
+        default_factory=IncidentsSection,
+        description="When alerts become incidents.",
+        examples=[{"reopen_within": "10m"}],
     )
 
     @field_validator("groups")

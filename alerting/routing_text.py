@@ -11,6 +11,9 @@ from alerting.config import AlertingConfig
 from alerting.route import DEFAULT_GROUP_BY
 
 _KEYS = {"route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"}
+_HIDDEN_URL = "http://hidden/"
+"""Stands for the address of a webhook: amtool 0.25 takes no `<secret>` there, as later ones do."""
+
 _OURS = ("fallback_receiver", "fallback_after", "signing_secret_file", "apprise_configs")
 
 
@@ -24,5 +27,6 @@ def routing_text(config: AlertingConfig) -> str:
 
 def _without_ours(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_ours(inner) for key, inner in value.items() if key not in _OURS}
+        kept = {key: _without_ours(inner) for key, inner in value.items() if key not in _OURS}
+        return kept | {"url": _HIDDEN_URL} if kept.get("url") == "<secret>" else kept
     return [_without_ours(inner) for inner in value] if isinstance(value, list) else value

@@ -182,13 +182,17 @@ class Pipeline:
             await self._clock.sleep(0)  # further groups that are due must not keep others from running
 
     async def _durable(self, updates: Sequence[Update], now: Moment) -> None:
+        done = self._on_updates(updates, now)
+        late = asyncio.ensure_future(self._clock.sleep(COMMIT_SECONDS))
         try:
-            async with asyncio.timeout(COMMIT_SECONDS):
-                await asyncio.shield(self._on_updates(updates, now))
-        except TimeoutError:
+            await asyncio.wait({done, late}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            late.cancel()
+        if not done.done():
             raise StoreUnavailableError(
                 "the state database cannot be written now; the alerts are known, but would be lost in a crash"
-            ) from None
+            )
+        done.result()
 
     async def _wait(self) -> None:
         """Return when something is due, or has changed what is."""

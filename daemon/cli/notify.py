@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +24,9 @@ def test(receiver: Receiver, config: Config = None, resolved: Resolved = False, 
 
     Exit code 1 when an address does not take it.
     """
-    from daemon.config import load  # noqa: PLC0415 - it imports every section of the config
+    import asyncio  # noqa: PLC0415 - --help needs neither
+
+    from daemon.config import load  # noqa: PLC0415
 
     loaded = load(config)
     trials = asyncio.run(_send(loaded, receiver, resolved=resolved))

@@ -69,7 +69,7 @@ def add(
         output.document(answer)
         return OK
     hit = client.get(f"{_API}alerts", {"filter": [str(matcher) for matcher in wanted]})
-    output.line(f"Silence {answer['silenceID']}; it matches {plural(len(hit), 'alert')} that fire now.")
+    output.line(f"Silence {answer['silenceID']}; it matches {plural(len(hit), 'alert')} firing now.")
     for alert in hit[:20]:
         output.line(f"  {labels(alert['labels'])}")
     return OK

@@ -51,10 +51,15 @@ def _told(handler: Handler) -> Handler:
 
 
 class AlertmanagerRoutes:
-    """Answers from the pipeline and the silences of a DaemonView."""
+    """Answers from the pipeline and the silences of a DaemonView.
 
-    def __init__(self, view: DaemonView, limits: Limits) -> None:
+    Args:
+        changed: called when a silence was changed, for pages that are open.
+    """
+
+    def __init__(self, view: DaemonView, limits: Limits, changed: Callable[[], None]) -> None:
         self._view = view
+        self._changed = changed
         self._body_seconds = limits.body_seconds
 
     def table(self) -> list[web.RouteDef]:
@@ -141,11 +146,13 @@ class AlertmanagerRoutes:
     async def _set_silence(self, request: web.Request) -> web.StreamResponse:
         silence = silence_of(read_json(await read_body(request, self._body_seconds), "silence"))
         id_ = await self._view.alerting.silences.set(silence, request[ACTOR])
+        self._changed()
         return answer(request, {"silenceID": id_})
 
     @_told
     async def _expire_silence(self, request: web.Request) -> web.StreamResponse:
         await self._view.alerting.silences.expire(_silence_id(request), request[ACTOR])
+        self._changed()
         return web.Response(headers={"Cache-Control": "no-store"})
 
 

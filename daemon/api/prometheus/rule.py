@@ -47,8 +47,8 @@ class Rules:
         return await threaded_answer(request, tell)
 
     async def alerts(self, request: web.Request) -> web.StreamResponse:
-        """Answer pending and firing alerts."""
-        alerts = self._view.alerting.alerts()
+        """Answer pending and firing alerts of rules; those that others posted are at Alertmanager's address."""
+        alerts = [alert for alert in self._view.alerting.alerts() if not alert.is_posted]
         return await threaded_answer(request, lambda: {"alerts": [alert_document(alert) for alert in alerts]})
 
 

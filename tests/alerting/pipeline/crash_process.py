@@ -1,7 +1,7 @@
 """Alerting that kills itself at a named point, in a process of its own.
 
-It takes orders and answers each with `done`: `heat NUMBER` is the value of the metric from then on, `arm` makes the next
-pass of the point the last, `silence` and `post SECONDS` do that.
+It takes orders and answers each with `done`: `heat NUMBER` is the value of the metric from then on, `arm` makes the
+next pass of the point the last, `silence` and `post SECONDS` do that.
 """
 
 from __future__ import annotations

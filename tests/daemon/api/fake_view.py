@@ -40,6 +40,7 @@ from metrics.label import Labels, labels_of
 from metrics.metadata import Metadata
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
+from tests.daemon.api.fake_room import FakeRoom
 from tests.fakes.database import InlineDatabase
 
 NOW = 1_700_000_000.0
@@ -129,6 +130,7 @@ class FakeAlerting:
     opened: list[Incident] = field(default_factory=list)
     written: list[RuleStatus] = field(default_factory=list)
     grouped: list[GroupStatus] = field(default_factory=list)
+    room: FakeRoom = field(init=False)
 
     def receivers(self) -> list[str]:
         return ["team", "fallback"]
@@ -141,9 +143,6 @@ class FakeAlerting:
 
     async def incidents(self, limit: int = 20) -> list[Incident]:
         return self.opened[:limit]
-
-    async def incident(self, number: int) -> Incident | None:
-        return next((incident for incident in self.opened if incident.id == number), None)
 
     def resolved_alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is AlertState.RESOLVED]
@@ -278,6 +277,7 @@ class FakeView:
         database = cast(Database, InlineDatabase((*logbook_module.MIGRATIONS, *silences_module.MIGRATIONS)))
         book = Logbook(database, clock)
         self.alerting = FakeAlerting(Silences(database, book, clock, CollectorRegistry()))
+        self.alerting.room = FakeRoom(self.alerting, self.logbook, clock)
         self.actions = FakeActions(clock)
         self.engine: Any = FakeEngine()
         self.store = Head()

@@ -27,7 +27,7 @@ def test_add_says_what_it_hits(cli: Cli, fake: FakeDaemon) -> None:
     fake.on("/api/v2/alerts", [{"labels": {"alertname": "Disk", "instance": "a"}}])
     ran = cli("silence", "add", "Disk", 'team=~"shop|web"', "-c", "new disk", "-a", "ann", "-d", "2h")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == f'Silence {ID}; it matches 1 alert that fire now.\n  {{alertname="Disk", instance="a"}}\n'
+    assert ran.out == f'Silence {ID}; it matches 1 alert firing now.\n  {{alertname="Disk", instance="a"}}\n'
     sent = fake.requests[0].body
     assert sent["matchers"] == [
         {"name": "alertname", "value": "Disk", "isRegex": False, "isEqual": True},

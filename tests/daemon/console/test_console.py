@@ -164,6 +164,36 @@ async def test_a_service_is_rolled_back_after_a_question(stage: Stage) -> None:
     ]
 
 
+async def test_an_alert_is_silenced_and_the_silence_is_ended(stage: Stage, tmp_path: Path) -> None:
+    labels = {"alertname": "HighErrorRate", "service": "shop", "environment": "production", "code": "5xx"}
+    other = make_alert("HighErrorRate", id="other", labels={**labels, "service": "auth"})
+    stage.view.alerting.shown = [make_alert("HighErrorRate", labels=labels), other]
+    await stage.open()
+    assert not await stage.page.is_visible("#silences")
+    await stage.page.click("#alerts [data-alert=HighErrorRate-1]")
+    assert "Matches 1 alert firing now" in await stage.text("#dialog")
+    await stage.page.uncheck("#silence-service")
+    assert "Matches 2 alerts firing now" in await stage.text("#dialog")
+    await stage.page.check("#silence-service")
+    await stage.page.fill("#silence-comment", "load test until noon")
+    await stage.page.fill("#silence-author", "ann")
+    await stage.page.screenshot(path=tmp_path / "silence-dialog.png")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#silences", "load test until noon")
+    (silence,) = stage.view.alerting.silences.all()
+    assert [str(matcher) for matcher in silence.matchers] == [
+        'alertname="HighErrorRate"', 'service="shop"', 'environment="production"'
+    ]  # fmt: skip
+    assert (silence.created_by, round(silence.ends_at - silence.starts_at)) == ("ann", 7200)
+    assert "by ann" in await stage.text("#silences")
+    assert (await stage.text("#alerts")).count("Silenced") == 1
+    await stage.page.screenshot(path=tmp_path / "silenced.png", full_page=True)
+    await stage.page.click("#silences [data-action=expire]")
+    await stage.page.click("#dialog .primary")
+    await stage.page.wait_for_selector("#silences", state="hidden")
+    assert silence.id == stage.view.alerting.silences.all()[0].id
+
+
 async def test_a_refusal_is_told_in_the_dialog(stage: Stage) -> None:
     stage.view.actions.status = [make_service()]
     stage.view.actions.refusal = ConflictError("operation 7 of shop is under way; wait for its end")
