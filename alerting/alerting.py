@@ -27,7 +27,7 @@ from alerting.notify.webhook import Webhook
 from alerting.rule import NO_DEFAULTS, AlertingRule, GroupDefaults
 from alerting.rule_state import AlertingState, Change, RuleState
 from alerting.store import forget_old, load_active, load_resolved
-from alerting.template.rule_function import Surroundings
+from alerting.template.surroundings import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
