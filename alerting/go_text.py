@@ -11,11 +11,15 @@ _ESCAPE = re.compile(
 )
 
 
-def quote(text: str) -> str:
-    """Return text in double quotes with Go's escapes, as its `%q` prints it."""
-    if text.isprintable() and '"' not in text and "\\" not in text:
+def quote(text: str, *, is_ascii: bool = False) -> str:
+    """Return text in double quotes with Go's escapes, as its `%q` prints it; `is_ascii` escapes what is not ASCII."""
+    if text.isprintable() and '"' not in text and "\\" not in text and (text.isascii() or not is_ascii):
         return f'"{text}"'
-    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
+    return '"' + "".join(_ESCAPES.get(c) or (c if _is_plain(c, is_ascii) else _escaped(c)) for c in text) + '"'
+
+
+def _is_plain(character: str, is_ascii: bool) -> bool:
+    return character.isprintable() and (character.isascii() or not is_ascii)
 
 
 def unquote(text: str) -> str:

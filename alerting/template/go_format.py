@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from alerting.go_text import quote
+from alerting.template.number import format_number, shortest, special
 from alerting.template.value import Object, is_list, type_name
 
 MAX_WIDTH = 1_000_000
@@ -60,38 +59,6 @@ def join_values(values: Sequence[object]) -> str:
 def join_line(values: Sequence[object]) -> str:
     """Return values with a space between each two, and a line break (Go's Sprintln)."""
     return " ".join(_argument(value, _Form()) for value in values) + "\n"
-
-
-def format_number(value: float) -> str:
-    """Return a number as Go prints it: shortest digits, with an exponent from a million digits' worth on.
-
-    Source: strconv.FormatFloat(value, 'g', -1, 64): an exponent below 1e-4 and from 1e6 on where more than the digits
-    that are shown would be needed, and from 1e21 on always.
-    """
-    return _special(value) or _shortest(value)
-
-
-def _shortest(value: float) -> str:
-    sign, digits, exponent = Decimal(repr(float(value))).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    if value == 0:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    power = len(digits) + exponent - 1
-    text = "".join(map(str, digits))
-    if power < -4 or power >= 6:
-        mantissa = text[0] + ("." + text[1:] if len(text) > 1 else "")
-        shown = f"{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
-    else:
-        shown = format(Decimal((0, digits, exponent)), "f")
-    return ("-" if sign else "") + shown
-
-
-def _special(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return ""
 
 
 def sprintf(form: str, values: Sequence[object]) -> str:
@@ -224,7 +191,9 @@ def _format_text(text: str, form: _Form) -> str:
         text = text[: form.precision]
     if form.verb == "q" or (form.verb == "v" and "#" in form.flags):
         is_raw = form.verb == "q" and "#" in form.flags and "`" not in text
-        return form.pad(f"`{text}`" if is_raw and (text.isprintable() or not text) else quote(text))
+        return form.pad(
+            f"`{text}`" if is_raw and (text.isprintable() or not text) else quote(text, is_ascii="+" in form.flags)
+        )
     if form.verb in "vs":
         return form.pad(text)
     if form.verb in "xX":
@@ -253,7 +222,9 @@ def _format_character(number: int, verb: str, form: _Form) -> str:
     if verb == "c":
         return form.pad(character)
     if verb == "U":
-        shown = f"U+{number:04X}" + (f" '{character}'" if "#" in form.flags and character.isprintable() else "")
+        shown = f"U+{number & 0xFFFFFFFFFFFFFFFF:04X}" + (
+            f" '{character}'" if "#" in form.flags and character.isprintable() else ""
+        )
         return form.pad(shown, zeros=False)
     inner = "\\'" if character == "'" else character if character == '"' else quote(character)[1:-1]
     return form.pad(f"'{inner}'")
@@ -278,9 +249,9 @@ def _format_float(value: float, form: _Form) -> str:
     }
     if form.verb not in shapes:
         return _bad(value, form)
-    special = _special(value)
-    if special:
-        shown = special if special != "NaN" or "+" not in form.flags else "+NaN"
+    word = special(value)
+    if word:
+        shown = word if word != "NaN" or "+" not in form.flags else "+NaN"
         if " " in form.flags and "+" not in form.flags:
             shown = " " + shown.lstrip("+") if not shown.startswith("-") else shown
         return form.pad(shown, zeros=False)
@@ -293,5 +264,5 @@ def _format_float(value: float, form: _Form) -> str:
 
 def _general(value: float, precision: int | None) -> str:
     if precision is None:
-        return _shortest(value)
+        return shortest(value)
     return f"{value:.{precision or 1}g}"
