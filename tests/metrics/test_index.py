@@ -77,3 +77,17 @@ def test_generation_changes_only_for_selections_that_a_change_concerns() -> None
 
     after = [index.generation(wanted) for wanted in (of_m, of_n, of_x)]
     assert [a != b for a, b in zip(after, before, strict=True)] == [True, False, True]
+
+
+def test_series_entered_together_are_found_like_series_entered_one_by_one() -> None:
+    series = [labels_of({"__name__": f"m{i % 3}", "x": str(i)}) for i in range(20)]
+    together, singly = Index(), Index()
+    for index in (together, singly):
+        index.remove(index.add_all(series[:4])[1:3])
+
+    numbers = together.add_all(series)
+
+    assert numbers == [singly.add(labels) for labels in series]
+    wanted = [Matcher("__name__", MatchOp.EQUAL, "m1")]
+    assert sorted(together.select(wanted).tolist()) == sorted(singly.select(wanted).tolist())
+    assert [together.labels(number) for number in numbers] == series
