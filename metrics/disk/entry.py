@@ -32,9 +32,15 @@ def size_of(entry: Entry) -> int:
 
 
 class Encoder:
-    """Makes entries into records of one file; the file must get all of them, in order."""
+    """Makes entries into records of one file; the file must get all of them, in order.
 
-    def __init__(self) -> None:
+    Args:
+        before: that of the file before, whose layouts need not be made into bytes again.
+    """
+
+    def __init__(self, before: Encoder | None = None) -> None:
+        self._made: dict[Layout, bytes] = {}
+        self._made_before = {} if before is None else before._made
         self._known: dict[str, dict[Layout, int]] = {}
         self._next = 0
         self.layout_bytes = 0
@@ -50,7 +56,9 @@ class Encoder:
             number = known[entry.layout] = self._next
             self._next += 1
             if len(known) > _REMEMBERED:
-                del known[next(iter(known))]
+                forgotten = next(iter(known))
+                del known[forgotten]
+                self._made.pop(forgotten, None)
             pieces += self._layout(number, entry)
         header = FRAME_HEADER.pack(number, len(entry.layout), entry.timestamp_ms)
         values = np.ascontiguousarray(entry.values, dtype="<f8").tobytes()
@@ -61,7 +69,8 @@ class Encoder:
 
     def _layout(self, number: int, frame: Frame) -> list[bytes | memoryview]:
         source = frame.source.encode()
-        table = LabelTable.of(frame.layout.series).to_bytes()
+        table = self._made_before.get(frame.layout) or LabelTable.of(frame.layout.series).to_bytes()
+        self._made[frame.layout] = table
         self.layout_bytes += len(table)
         return pack(_LAYOUT, _LAYOUT_HEADER.pack(number, len(source)), source, table)
 
