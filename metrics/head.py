@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from metrics.frame import End, Frame, Run
-from metrics.index import Index
+from metrics.index import Index, demanded_name
 from metrics.label import METRIC_NAME, Labels, label_value
 from metrics.matrix import Columns
 from metrics.own_time import OwnTimeSeries, Reject
@@ -39,6 +39,15 @@ class _Part:
     columns: Columns
     series: Sequence[Labels]
     own: Sequence[OwnTimeSeries]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What a selection found in all sources; good as long as the index has this generation for this metric name."""
+
+    name: str | None
+    generation: int
+    parts: list[_Part]
 
 
 class Head(Storage):
@@ -74,7 +83,7 @@ class Head(Storage):
         self._next_source = 0
         self._by_number: dict[int, Source] = {}
         self._places: NDArray[np.int64] = np.empty((16, 2), dtype=np.int64)
-        self._plans: dict[tuple[Matcher, ...], tuple[int, list[_Part]]] = {}
+        self._plans: dict[tuple[Matcher, ...], _Plan] = {}
         self._planned = 0
         self._lock = threading.Lock()
         self._measure(registry)
@@ -342,15 +351,15 @@ class Head(Storage):
 
     def _plan(self, matchers: tuple[Matcher, ...]) -> list[_Part]:
         """Return where the matching series are, remembered as long as no series comes or goes that may match."""
-        generation = self._index.generation(matchers)
         known = self._plans.get(matchers)
-        if known is not None and known[0] == generation:
-            return known[1]
-        parts = list(self._parts(matchers))
+        if known is not None and known.generation == self._index.generation(known.name):
+            return known.parts
+        name = demanded_name(matchers)
+        generation, parts = self._index.generation(name), list(self._parts(matchers))
         size = 1 + sum(len(part.series) + len(part.own) for part in parts)
         if self._planned + size > _PLAN_ROOM:
             self._forget_plans()
-        self._plans[matchers] = (generation, parts)
+        self._plans[matchers] = _Plan(name, generation, parts)
         self._planned += size
         return parts
 

@@ -83,12 +83,9 @@ class Index:
         for (name, value), dead in gone.items():
             self._shorten(name, value, dead)
 
-    def generation(self, matchers: Sequence[Matcher]) -> int:
-        """Return a number that changes whenever series come or go that the matchers might select."""
-        for matcher in matchers:
-            if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
-                return self._generations.get(matcher.value, 0)
-        return self._generation
+    def generation(self, name: str | None) -> int:
+        """Return a number that changes whenever series of a metric come or go; None for any metric."""
+        return self._generation if name is None else self._generations.get(name, 0)
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
@@ -169,6 +166,14 @@ class Index:
             return numbers[~mark[numbers]]
         mark[self._matching(matcher)] = True
         return numbers[mark[numbers]]
+
+
+def demanded_name(matchers: Sequence[Matcher]) -> str | None:
+    """Return the only metric name that the matchers may select; None where they leave it open."""
+    for matcher in matchers:
+        if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
+            return matcher.value
+    return None
 
 
 class _Postings(dict[tuple[str, str], Callable[[int], None]]):

@@ -16,7 +16,7 @@ from metrics.frame import NO_TIMESTAMP, Frame, Layout, Run
 from metrics.label import Labels
 from metrics.matrix import Columns, Matrix
 from metrics.own_time import OwnTimeSeries, Reject
-from metrics.storage import Block, is_missing
+from metrics.storage import Block
 
 _NEVER = np.iinfo(np.int64).max
 _FUTURE_MS = 600_000
@@ -174,8 +174,6 @@ class Source:
         if not series:
             return None
         window = self._matrix.newest(start_ms, end_ms, columns)
-        if window is not None and is_missing(window[1]).any():
-            window = self._matrix.window(start_ms, end_ms, columns)
         return None if window is None else Block(series, *window)
 
     def _alive(
