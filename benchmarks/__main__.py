@@ -15,6 +15,7 @@ NAMES = (
     "dashboard",
     "store_disk",
     "store_start_up",
+    "million_series",
 )
 
 

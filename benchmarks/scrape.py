@@ -6,20 +6,15 @@ twenty changes between two scrapes, as on real hosts.
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
+from benchmarks.exposition_server import targets
 from benchmarks.process import describe_machine, mebibytes
 from benchmarks.stacks import Stack, prometheus_stack, watchkeeper_stack
-
-BODIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +46,20 @@ def main() -> None:
 
 def _measure(case: _Case, side: str) -> tuple[float, int, int]:
     """Return CPU seconds and scrapes within the measured time, and memory at its end."""
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    counter = multiprocessing.Value("q", 0)
-    server = multiprocessing.Process(target=_serve, args=(case.series, sender, counter), daemon=True)
-    server.start()
-    address = f"127.0.0.1:{receiver.recv()}"
-    try:
-        with tempfile.TemporaryDirectory() as name, _stack(case, side, Path(name), address) as stack:
-            time.sleep(15.0 if case.interval == "1s" else 32.0)
-            before, scrapes = _cpu(stack), counter.value
-            time.sleep(case.seconds)
-            usage = [peer.usage() for peer in stack.peers if peer.name in ("watchkeeper", "prometheus")]
-            return (
-                sum(one.cpu_seconds for one in usage) - before,
-                max(1, counter.value - scrapes),
-                sum(one.rss_bytes for one in usage),
-            )
-    finally:
-        server.terminate()
-        server.join()
+    with (
+        targets(case.series) as server,
+        tempfile.TemporaryDirectory() as name,
+        _stack(case, side, Path(name), server.address) as stack,
+    ):
+        time.sleep(15.0 if case.interval == "1s" else 32.0)
+        before, scrapes = _cpu(stack), server.count()
+        time.sleep(case.seconds)
+        usage = [peer.usage() for peer in stack.peers if peer.name in ("watchkeeper", "prometheus")]
+        return (
+            sum(one.cpu_seconds for one in usage) - before,
+            max(1, server.count() - scrapes),
+            sum(one.rss_bytes for one in usage),
+        )
 
 
 def _cpu(stack: Stack) -> float:
@@ -90,40 +80,3 @@ def _stack(case: _Case, side: str, folder: Path, address: str) -> AbstractContex
         f"system: {{enabled: false}}\nscrape_configs:\n{jobs}"
     )
     return watchkeeper_stack(folder, config)
-
-
-def _serve(series: int, ready: Connection, counter: Synchronized[int]) -> None:
-    """Serve `series` series in a process of its own, so that its cost is nobody's."""
-    bodies = [_body(series, turn) for turn in range(BODIES)]
-    turn = 0
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            nonlocal turn
-            turn += 1
-            body = bodies[turn % BODIES]
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-            with counter.get_lock():
-                counter.value += 1
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    ready.send(server.server_address[1])
-    server.serve_forever()
-
-
-def _body(series: int, turn: int) -> bytes:
-    lines = ["# HELP load_metric A value.\n# TYPE load_metric gauge\n"]
-    for index in range(series):
-        value = index + (turn if index % 20 == turn % 20 else 0)
-        path = f"/path/{index % 50}"
-        lines.append(f'load_metric{{host="host-{index // 100}",path="{path}",code="200",id="{index}"}} {value}\n')
-    return "".join(lines).encode()

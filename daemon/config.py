@@ -203,6 +203,15 @@ class StoreConfig(Section):
             examples=["20GB"],
         ),
     ] = None
+    max_memory: Annotated[
+        ByteSize,
+        Field(
+            gt=0,
+            description="What samples in memory may take before they go to disk earlier than usual, "
+            "once they are ten minutes old; labels not counted.",
+            examples=["1GB"],
+        ),
+    ] = ByteSize(1 << 30)
     max_series: Annotated[
         int, Field(gt=0, description="How many series may be there at a time; more are refused and counted.")
     ] = 2_000_000
@@ -218,6 +227,7 @@ class StoreConfig(Section):
             five_minute_seconds=self.history_5m,
             hour_seconds=self.history,
             max_bytes=self.max_size,
+            memory_bytes=self.max_memory,
             max_series=self.max_series,
             max_source_series=self.max_series_per_source,
         )

@@ -89,6 +89,28 @@ class Frame:
     families: Mapping[str, Family] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Collections of one source with one layout, one after the other, none with samples that have own times.
+
+    Attributes:
+        timestamps_ms: shape (T,).
+        values: shape (T, len(layout)).
+    """
+
+    source: str
+    timestamps_ms: TimeArray
+    layout: Layout
+    values: FloatArray
+
+    def since(self, start_ms: int) -> Run:
+        """Return it without what is older than a time."""
+        there = self.timestamps_ms >= start_ms
+        if there.all():
+            return self
+        return Run(self.source, self.timestamps_ms[there], self.layout, self.values[there])
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """A source has ended: all its live series get the staleness marker."""

@@ -16,17 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from metrics.frame import End, Frame
-from metrics.index import Index
+from metrics.frame import End, Frame, Run
+from metrics.index import Index, demanded_name
 from metrics.label import METRIC_NAME, Labels, label_value
 from metrics.matrix import Columns
 from metrics.own_time import OwnTimeSeries, Reject
-from metrics.source import Source, as_columns
+from metrics.source import OWN_TIME, Source, as_columns
 from metrics.statistics import Ranking, StoreStatistics
 from metrics.storage import Block, Matcher, Storage, is_missing
-
-_OWN_TIME = -1
-"""Stands where a column would, for a series that brings its own timestamps."""
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -42,6 +39,15 @@ class _Part:
     columns: Columns
     series: Sequence[Labels]
     own: Sequence[OwnTimeSeries]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What a selection found in all sources; good as long as the index has this generation for this metric name."""
+
+    name: str | None
+    generation: int
+    parts: list[_Part]
 
 
 class Head(Storage):
@@ -77,7 +83,7 @@ class Head(Storage):
         self._next_source = 0
         self._by_number: dict[int, Source] = {}
         self._places: NDArray[np.int64] = np.empty((16, 2), dtype=np.int64)
-        self._plans: dict[tuple[Matcher, ...], tuple[int, list[_Part]]] = {}
+        self._plans: dict[tuple[Matcher, ...], _Plan] = {}
         self._planned = 0
         self._lock = threading.Lock()
         self._measure(registry)
@@ -114,7 +120,7 @@ class Head(Storage):
         """
         rejected: Tally[Reject] = Tally()
         with self._lock:
-            source = self._sources.get(frame.source) or self._new_source(frame.source)
+            source = self._source(frame.source)
             in_order = frame.timestamp_ms > source.last_ms
             if frame.timestamp_ms < self._closed_ms:
                 rejected[Reject.OUT_OF_BOUNDS], in_order, taken = len(frame.layout), False, 0
@@ -139,36 +145,26 @@ class Head(Storage):
             first = (source.first_ms_from(start_ms) for source in self._sources.values())
             return min((time for time in first if time is not None), default=None)
 
-    def load(self, entries: Iterable[Frame | End], start_ms: int) -> None:
+    def load(self, pieces: Iterable[Run | Frame | End], start_ms: int) -> None:
         """Take in what was taken in before, as written down then; what is older than `start_ms` is left out."""
-        alike: dict[str, list[Frame]] = {}
-        for entry in entries:
-            if entry.timestamp_ms < start_ms:
-                continue
-            waiting = alike.setdefault(entry.source, [])
-            if isinstance(entry, End):
-                self._load(waiting)
-                with self._lock:
-                    if entry.source in self._sources:
-                        self._sources[entry.source].end(entry.timestamp_ms)
-                continue
-            if waiting and (entry.layout is not waiting[0].layout or entry.timestamps_ms is not None):
-                self._load(waiting)
-            waiting.append(entry)
-        for waiting in alike.values():
-            self._load(waiting)
-
-    def _load(self, frames: list[Frame]) -> None:
-        """Take in frames of one source and one layout, and empty the list."""
-        if frames:
+        for piece in pieces:
             with self._lock:
-                source = self._sources.get(frames[0].source) or self._new_source(frames[0].source)
-                first, *rest = frames
-                source.append(first, Tally(), first.timestamp_ms - self._own_time_ms)
-                if not source.append_alike(rest):
-                    for frame in rest:
-                        source.append(frame, Tally(), frame.timestamp_ms - self._own_time_ms)
-            frames.clear()
+                if isinstance(piece, Run):
+                    self._load(piece.since(start_ms))
+                elif piece.timestamp_ms < start_ms:
+                    continue
+                elif isinstance(piece, Frame):
+                    source = self._source(piece.source)
+                    source.append(piece, Tally(), piece.timestamp_ms - self._own_time_ms)
+                elif piece.source in self._sources:
+                    self._sources[piece.source].end(piece.timestamp_ms)
+
+    def _load(self, run: Run) -> None:
+        if len(run.timestamps_ms):
+            source = self._source(run.source)
+            if not source.append_run(run):
+                for time, values in zip(run.timestamps_ms.tolist(), run.values, strict=True):
+                    source.append(Frame(run.source, time, run.layout, values), Tally(), time - self._own_time_ms)
 
     def sections(self, start_ms: int, end_ms: int, max_samples: int) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield everything in a time range: for each source, blocks of equal times one after the other.
@@ -319,6 +315,10 @@ class Head(Storage):
         )
         self._rejected = {reason: rejected.labels(reason.value) for reason in Reject}
 
+    def _source(self, name: str) -> Source:
+        """Return the source of a name, a new one if need be."""
+        return self._sources.get(name) or self._new_source(name)
+
     def _new_source(self, name: str) -> Source:
         source = Source(name, self._enter, self._max_source_series)
         self._sources[name] = self._by_number[self._next_source] = source
@@ -329,14 +329,16 @@ class Head(Storage):
     def _remove_source(self, source: Source) -> None:
         del self._sources[source.name], self._by_number[self._source_numbers.pop(source)]
 
-    def _enter(self, source: Source, labels: Labels, column: int) -> int | None:
-        if len(self._index) >= self._max_series:
-            return None
-        number = self._index.add(labels)
-        if number == len(self._places):
-            self._places = np.concatenate([self._places, np.empty_like(self._places)])
-        self._places[number] = self._source_numbers[source], column
-        return number
+    def _enter(self, source: Source, series: Sequence[Labels], columns: Sequence[int]) -> list[int]:
+        room = max(0, self._max_series - len(self._index))
+        numbers = self._index.add_all(series[:room])
+        most = max(numbers, default=0)
+        if most >= len(self._places):
+            more = np.empty((max(len(self._places), most + 1 - len(self._places)), 2), dtype=np.int64)
+            self._places = np.concatenate([self._places, more])
+        self._places[numbers, 0] = self._source_numbers[source]
+        self._places[numbers, 1] = columns[: len(numbers)]
+        return numbers
 
     def _place_again(self, source: Source) -> None:
         numbers = source.numbers
@@ -349,15 +351,15 @@ class Head(Storage):
 
     def _plan(self, matchers: tuple[Matcher, ...]) -> list[_Part]:
         """Return where the matching series are, remembered as long as no series comes or goes that may match."""
-        generation = self._index.generation(matchers)
         known = self._plans.get(matchers)
-        if known is not None and known[0] == generation:
-            return known[1]
-        parts = list(self._parts(matchers))
+        if known is not None and known.generation == self._index.generation(known.name):
+            return known.parts
+        name = demanded_name(matchers)
+        generation, parts = self._index.generation(name), list(self._parts(matchers))
         size = 1 + sum(len(part.series) + len(part.own) for part in parts)
         if self._planned + size > _PLAN_ROOM:
             self._forget_plans()
-        self._plans[matchers] = (generation, parts)
+        self._plans[matchers] = _Plan(name, generation, parts)
         self._planned += size
         return parts
 
@@ -372,7 +374,7 @@ class Head(Storage):
                 yield self._part(self._by_number[int(place[0, 0])], group.tolist(), place[:, 1])
 
     def _part(self, source: Source, numbers: list[int], columns: NDArray[np.int64]) -> _Part:
-        own = int((columns == _OWN_TIME).sum())  # they sort before all columns
+        own = int((columns == OWN_TIME).sum())  # they sort before all columns
         series = tuple(self._index.labels(number) for number in numbers[own:])
         return _Part(source, as_columns(columns[own:]), series, [source.own_time_series(n) for n in numbers[:own]])
 

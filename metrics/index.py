@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -48,40 +48,44 @@ class Index:
 
     def add(self, labels: Labels) -> int:
         """Enter a series and return its number; equal labels may be entered more than once."""
-        if self._free:
-            number = self._free.pop()
+        return self.add_all((labels,))[0]
+
+    def add_all(self, series: Sequence[Labels]) -> list[int]:
+        """Enter many series and return their numbers."""
+        numbers = self._new_numbers(series)
+        enter = _Postings(self._postings)
+        for number, labels in zip(numbers, series, strict=True):
+            for pair in labels:
+                enter[pair](number)
+        self._changed({value for name, value in enter if name == METRIC_NAME} | {""})
+        return numbers
+
+    def _new_numbers(self, series: Sequence[Labels]) -> list[int]:
+        reused = [self._free.pop() for _ in range(min(len(self._free), len(series)))]
+        for number, labels in zip(reused, series, strict=False):
             self._labels[number] = labels
-        else:
-            number = len(self._labels)
-            self._labels.append(labels)
-        for name, value in labels:
-            postings = self._postings.setdefault(name, {})
-            posting = postings.get(value)
-            if posting is None:
-                posting = postings[value] = array("I")
-            posting.append(number)
-        self._changed(labels)
-        return number
+        first = len(self._labels)
+        self._labels += series[len(reused) :]
+        return [*reused, *range(first, len(self._labels))]
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take series out."""
         gone: dict[tuple[str, str], set[int]] = {}
+        names: set[str] = set()
         for number in numbers:
             labels = self.labels(number)
             for pair in labels:
                 gone.setdefault(pair, set()).add(number)
             self._labels[number] = None
             self._free.append(number)
-            self._changed(labels)
+            names.add(metric_name(labels))
+        self._changed(names)
         for (name, value), dead in gone.items():
             self._shorten(name, value, dead)
 
-    def generation(self, matchers: Sequence[Matcher]) -> int:
-        """Return a number that changes whenever series come or go that the matchers might select."""
-        for matcher in matchers:
-            if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
-                return self._generations.get(matcher.value, 0)
-        return self._generation
+    def generation(self, name: str | None) -> int:
+        """Return a number that changes whenever series of a metric come or go; None for any metric."""
+        return self._generation if name is None else self._generations.get(name, 0)
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
@@ -107,10 +111,9 @@ class Index:
             numbers = self._filter(numbers, matcher)
         return numbers
 
-    def _changed(self, labels: Labels) -> None:
-        name = metric_name(labels)
+    def _changed(self, metric_names: set[str]) -> None:
         self._generation += 1
-        self._generations[name] = self._generation
+        self._generations.update(dict.fromkeys(metric_names, self._generation))
 
     def _shorten(self, name: str, value: str, dead: set[int]) -> None:
         postings = self._postings[name]
@@ -163,6 +166,31 @@ class Index:
             return numbers[~mark[numbers]]
         mark[self._matching(matcher)] = True
         return numbers[mark[numbers]]
+
+
+def demanded_name(matchers: Sequence[Matcher]) -> str | None:
+    """Return the only metric name that the matchers may select; None where they leave it open."""
+    for matcher in matchers:
+        if matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL:
+            return matcher.value
+    return None
+
+
+class _Postings(dict[tuple[str, str], Callable[[int], None]]):
+    """What enters a number for a pair of name and value; finds the posting once, or makes it."""
+
+    def __init__(self, postings: dict[str, dict[str, array[int]]]) -> None:
+        super().__init__()
+        self._all = postings
+
+    def __missing__(self, pair: tuple[str, str]) -> Callable[[int], None]:
+        name, value = pair
+        postings = self._all.setdefault(name, {})
+        posting = postings.get(value)
+        if posting is None:
+            posting = postings[value] = array("I")
+        self[pair] = posting.append
+        return posting.append
 
 
 def _literals(matcher: Matcher) -> list[str] | None:

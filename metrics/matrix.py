@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.frame import STALE_BITS, FloatArray, TimeArray
-from metrics.storage import MISSING_BITS
+from metrics.storage import MISSING_BITS, is_missing
 
 Columns: TypeAlias = slice | NDArray[np.intp]
 """A run of columns (slice with start and stop, step 1), which gives views, or any columns."""
@@ -22,7 +22,7 @@ _CHUNK_ROWS = (16, 240)
 
 
 class _Chunk:
-    __slots__ = ("rows", "samples", "times", "values")
+    __slots__ = ("dense", "rows", "samples", "times", "values")
 
     def __init__(self, width: int) -> None:
         fewest, most = _CHUNK_ROWS
@@ -32,6 +32,8 @@ class _Chunk:
         self.values = np.empty((capacity, width), dtype=np.float64)
         self.rows = 0
         self.samples = 0
+        self.dense = True
+        """Whether no row has a hole; a row that is dense itself may have come after one that is not."""
 
     @property
     def width(self) -> int:
@@ -103,6 +105,7 @@ class Matrix:
         bits = row.view(np.uint64)
         if len(values) < len(row) or not isinstance(columns, slice):
             bits[:] = MISSING_BITS
+            chunk.dense = chunk.dense and len(values) == len(row)
         row[columns] = values
         bits[stale] = STALE_BITS
         chunk.times[chunk.rows] = timestamp_ms
@@ -118,6 +121,7 @@ class Matrix:
             rows = slice(chunk.rows, chunk.rows + count)
             if values.shape[1] < chunk.width or not isinstance(columns, slice):
                 chunk.values.view(np.uint64)[rows] = MISSING_BITS
+                chunk.dense = chunk.dense and values.shape[1] == chunk.width
             chunk.values[rows, columns] = values[done : done + count]
             chunk.times[rows] = times[done : done + count]
             chunk.rows += count
@@ -132,10 +136,11 @@ class Matrix:
         parts = []
         for chunk in self._chunks:
             times = chunk.times[: chunk.rows]
-            if times[-1] < start_ms or times[0] > end_ms:
+            first_ms, last_ms = int(times[0]), int(times[-1])
+            if last_ms < start_ms or first_ms > end_ms:
                 continue
-            low = int(times.searchsorted(start_ms, "left"))
-            high = int(times.searchsorted(end_ms, "right"))
+            low = 0 if first_ms >= start_ms else int(times.searchsorted(start_ms, "left"))
+            high = chunk.rows if last_ms <= end_ms else int(times.searchsorted(end_ms, "right"))
             if low < high:
                 parts.append((times[low:high], _pick(chunk.values[low:high], columns)))
         if len(parts) < 2:
@@ -161,7 +166,7 @@ class Matrix:
         return found
 
     def newest(self, start_ms: int, end_ms: int, columns: Columns) -> tuple[TimeArray, FloatArray] | None:
-        """Return the newest of the rows that window() would return."""
+        """Return the newest of the rows that window() would return, or what window() returns where that has a hole."""
         for chunk in reversed(self._chunks):
             if int(chunk.times[0]) > end_ms:
                 continue
@@ -169,7 +174,11 @@ class Matrix:
             row = chunk.rows - 1 if chunk.last_ms <= end_ms else int(times.searchsorted(end_ms, "right")) - 1
             if times[row] < start_ms:
                 return None
-            return times[row : row + 1], _pick(chunk.values[row : row + 1], columns)
+            values = _pick(chunk.values[row : row + 1], columns)
+            whole = chunk.dense and isinstance(columns, slice) and columns.stop <= chunk.width
+            if not whole and is_missing(values).any():
+                return self.window(start_ms, end_ms, columns)
+            return times[row : row + 1], values
         return None
 
     def trim(self, cutoff_ms: int) -> bool:
@@ -183,7 +192,7 @@ class Matrix:
         for chunk in self._chunks:
             values = np.empty((len(chunk.times), len(kept)), dtype=np.float64)
             values[: chunk.rows] = _pick(chunk.values[: chunk.rows], kept)
-            chunk.values = values
+            chunk.values, chunk.dense = values, False
 
     def _room(self, width: int) -> _Chunk:
         last = self._chunks[-1] if self._chunks else None

@@ -4,23 +4,26 @@ series that bring their own.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from heapq import heapify, heappop
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.frame import NO_TIMESTAMP, Frame, Layout
+from metrics.frame import NO_TIMESTAMP, Frame, Layout, Run
 from metrics.label import Labels
 from metrics.matrix import Columns, Matrix
 from metrics.own_time import OwnTimeSeries, Reject
-from metrics.storage import Block, is_missing
+from metrics.storage import Block
 
 _NEVER = np.iinfo(np.int64).max
 _FUTURE_MS = 600_000
 """Samples dated further ahead of their collection are refused, as by Prometheus."""
+
+OWN_TIME = -1
+"""Stands where a column would, for a series that brings its own timestamps."""
 
 IndexArray = NDArray[np.intp]
 _NOTHING: IndexArray = np.empty(0, dtype=np.intp)
@@ -50,12 +53,16 @@ class Source:
     """The samples of one source.
 
     Args:
-        enter: gives a new series its number in the store's index, or None if the store is full.
+        enter: gives new series, that shall have these columns, their numbers in the store's index; only the first ones
+            where the store is full.
         max_series: further series are refused.
     """
 
     def __init__(
-        self, name: str, enter: Callable[[Source, Labels, int], int | None], max_series: int = 2_000_000
+        self,
+        name: str,
+        enter: Callable[[Source, Sequence[Labels], Sequence[int]], list[int]],
+        max_series: int = 2_000_000,
     ) -> None:
         self.name = name
         self._max_series = max_series
@@ -64,7 +71,7 @@ class Source:
         self._matrix = Matrix()
         self._column_of: dict[Labels, int] = {}
         self._labels: list[Labels | None] = []
-        self._numbers: list[int] = []
+        self._numbers = array("I")
         self._free: list[int] = []
         self._born = np.empty(0, dtype=np.int64)
         self._died = np.empty(0, dtype=np.int64)
@@ -107,21 +114,19 @@ class Source:
         rejected[Reject.SERIES_LIMIT] += mapping.refused
         return len(values) + (self._append_own(mapping, frame, rejected, earliest_ms) if mapping.own_series else 0)
 
-    def append_alike(self, frames: Sequence[Frame]) -> bool:
-        """Take in at once frames that have the layout of the last one and no times of their own.
+    def append_run(self, run: Run) -> bool:
+        """Take in many frames at once.
 
-        Returns: whether it was done; not where some series bring their own times, or the order is wrong.
+        Returns: whether it was done; not where the order is wrong, or series of it bring their own times elsewhere.
         """
+        times = run.timestamps_ms
+        if self._own or times[0] <= self.last_ms or not (np.diff(times) > 0).all():
+            return False
+        self.append(Frame(self.name, int(times[0]), run.layout, run.values[0]), Counter(), 0)
         mapping = self._mapping
-        times = np.array([self.last_ms, *(frame.timestamp_ms for frame in frames)], dtype=np.int64)
-        if mapping is None or mapping.own is not None or not (np.diff(times) > 0).all():
-            return False
-        if any(frame.layout is not mapping.layout or frame.timestamps_ms is not None for frame in frames):
-            return False
-        if frames and len(frames[0].values):
-            values = np.array([frame.values for frame in frames])
-            if mapping.positions is not None:
-                values = values[:, mapping.positions]
+        assert mapping is not None, "a frame was taken in"
+        values = run.values[1:] if mapping.positions is None else run.values[1:, mapping.positions]
+        if values.size:
             self._matrix.append_rows(times[1:], len(self._labels), mapping.columns, values)
         self.last_ms = int(times[-1])
         return True
@@ -169,8 +174,6 @@ class Source:
         if not series:
             return None
         window = self._matrix.newest(start_ms, end_ms, columns)
-        if window is not None and is_missing(window[1]).any():
-            window = self._matrix.window(start_ms, end_ms, columns)
         return None if window is None else Block(series, *window)
 
     def _alive(
@@ -231,15 +234,16 @@ class Source:
             self._died[:] = -_NEVER
         dead = np.flatnonzero(self._died[: len(self._labels)] < (first_ms or 0)).tolist()
         gone += [self._drop_column(column) for column in dead if self._labels[column] is not None]
+        self._free.sort()
         moved = len(self._free) > len(self._labels) // 2
         if moved:
             self._compact()
         return gone, moved
 
     @property
-    def numbers(self) -> list[int]:
+    def numbers(self) -> NDArray[np.uint32]:
         """The index's number of the series in each column; meaningless for columns without one."""
-        return self._numbers
+        return np.array(self._numbers, dtype=np.uint32)
 
     @property
     def empty(self) -> bool:
@@ -259,7 +263,7 @@ class Source:
             own = known if own is None else own | known
         own_series = [] if own is None else self._map_own(series, own.nonzero()[0].tolist())
         wanted = range(len(series)) if own is None else (~own).nonzero()[0].tolist()
-        found = np.array([self._column(series[i], frame.timestamp_ms) for i in wanted], dtype=np.intp)
+        found = self._columns(series if own is None else [series[i] for i in wanted], frame.timestamp_ms)
         taken = found >= 0
         columns = found[taken]
         every = own is None and len(columns) == len(series)
@@ -288,39 +292,48 @@ class Source:
             ended if not self._own else np.array([c for c in ended if self._labels[c] not in self._own], dtype=np.intp)
         )
 
-    def _column(self, labels: Labels, now_ms: int) -> int:
-        """Return the column of a series, a new one if need be; -1 if the store is full."""
-        column = self._column_of.get(labels)
-        if column is not None:
-            return column
-        number = self._room(labels, self._free[0] if self._free else len(self._labels))
-        if number is None:
-            return -1
-        if self._free:
-            column = heappop(self._free)
-            self._labels[column], self._numbers[column] = labels, number
-        else:
-            column = len(self._labels)
-            self._labels.append(labels)
-            self._numbers.append(number)
-            if column == len(self._born):
-                self._born = np.resize(self._born, column * 2 + 16)
-                self._died = np.resize(self._died, column * 2 + 16)
-        self._column_of[labels] = column
-        self._born[column], self._died[column] = now_ms, _NEVER
-        return column
+    def _columns(self, series: Sequence[Labels], now_ms: int) -> IndexArray:
+        """Return the columns of some series, new ones where need be; -1 for those that the store has no room for."""
+        known = list(map(self._column_of.get, series))
+        new = [place for place, column in enumerate(known) if column is None]
+        found = np.array([-1 if column is None else column for column in known] if new else known, dtype=np.intp)
+        if new:
+            columns = self._new_columns([series[place] for place in new], now_ms)
+            found[new[: len(columns)]] = columns
+        return found
 
-    def _room(self, labels: Labels, column: int) -> int | None:
-        if len(self._column_of) + len(self._own) >= self._max_series:
-            return None
-        return self._enter(self, labels, column)
+    def _new_columns(self, series: Sequence[Labels], now_ms: int) -> list[int]:
+        """Give new series their columns; only the first ones where the store is full."""
+        free = self._free[: len(series)]
+        used = len(self._labels)
+        columns = [*free, *range(used, used + len(series) - len(free))]
+        numbers = self._room(series, columns)
+        columns, series = columns[: len(numbers)], series[: len(numbers)]
+        del self._free[: len(numbers)]
+        reused = min(len(free), len(numbers))
+        for column, labels, number in zip(columns[:reused], series, numbers, strict=False):
+            self._labels[column], self._numbers[column] = labels, number
+        self._labels += series[reused:]
+        self._numbers.extend(numbers[reused:])
+        if len(self._labels) > len(self._born):
+            size = max(len(self._labels), 2 * used + 16) if used else len(self._labels)
+            self._born, self._died = np.resize(self._born, size), np.resize(self._died, size)
+        self._column_of.update(zip(series, columns, strict=True))
+        self._born[columns], self._died[columns] = now_ms, _NEVER
+        return columns
+
+    def _room(self, series: Sequence[Labels], columns: Sequence[int]) -> list[int]:
+        """Return the numbers of new series; only of the first ones where the store is full."""
+        room = max(0, self._max_series - len(self._column_of) - len(self._own))
+        return self._enter(self, series[:room], columns[:room])
 
     def _own_series(self, labels: Labels) -> OwnTimeSeries | None:
         series = self._own.get(labels)
         if series is None:
-            number = self._room(labels, -1)
-            if number is None:
+            numbers = self._room((labels,), (OWN_TIME,))
+            if not numbers:
                 return None
+            number = numbers[0]
             series = OwnTimeSeries(labels, number)
             self._own[labels] = self._own_by_number[number] = series
         return series
@@ -356,14 +369,13 @@ class Source:
         del self._column_of[labels]
         self._labels[column] = None
         self._free.append(column)
-        heapify(self._free)
         return self._numbers[column]
 
     def _compact(self) -> None:
         kept = np.array([c for c, labels in enumerate(self._labels) if labels is not None], dtype=np.intp)
         self._matrix.compact(kept)
         self._labels = [self._labels[column] for column in kept]
-        self._numbers = [self._numbers[column] for column in kept]
+        self._numbers = array("I", self.numbers[kept].tobytes())
         self._born, self._died = self._born[kept], self._died[kept]
         self._column_of = {labels: column for column, labels in enumerate(self._labels) if labels is not None}
         self._live = np.searchsorted(kept, self._live)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Protocol
@@ -43,6 +43,14 @@ class Matcher:
     name: str
     op: MatchOp
     value: str
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Each evaluation of a rule finds its series by its matchers: their hash is computed once.
+        object.__setattr__(self, "_hash", hash((self.name, self.op.value, self.value)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def matches(self, value: str) -> bool:
         """Tell whether a label of this value satisfies the matcher."""

@@ -21,6 +21,8 @@ class StoreLimits:
         seal_after_seconds: how old a span's end must be before it is sealed; samples that bring times of their own
             may come so late.
         memory_seconds: how far back samples stay in memory when they cannot be sealed.
+        memory_bytes: what samples in memory may take before they are sealed earlier than `seal_after_seconds`, once
+            they are ten minutes old.
         max_unread_bytes: how many bytes of write-ahead files are kept for readers that lag behind.
     """
 
@@ -33,4 +35,5 @@ class StoreLimits:
     segment_seconds: float = 2 * _HOUR
     seal_after_seconds: float = _HOUR
     memory_seconds: float = 6 * _HOUR
+    memory_bytes: int = 1 << 30
     max_unread_bytes: int = 8 << 30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,9 +116,23 @@ class ScrapeCollector:
                 message = "the answer before is still being read; give the target a longer interval and timeout"
                 raise CollectError(message, reason="timeout")
             self._is_reading = True
-            return await asyncio.to_thread(self._read, body, content_type)
+            return await self._read_in_thread(body, content_type)
         except ExpositionError as error:
             raise CollectError(str(error), reason="parse") from error
+
+    async def _read_in_thread(self, body: bytes, content_type: str) -> Parsed:
+        begun = threading.Event()
+
+        def read() -> Parsed:
+            begun.set()
+            return self._read(body, content_type)
+
+        try:
+            return await asyncio.to_thread(read)
+        except asyncio.CancelledError:
+            if not begun.is_set():  # it waited for a thread, and no thread will take it any more
+                self._is_reading = False
+            raise
 
     def _read(self, body: bytes, content_type: str) -> Parsed:
         """Read an answer and remember its layout, also where nobody waits for it any more.

@@ -13,10 +13,10 @@ from metrics.disk.label_table import LabelTable
 from metrics.disk.record import Damage, Record, pack, scan
 from metrics.frame import End, Frame, Layout
 
-_LAYOUT, _FRAME, _FRAME_WITH_TIMES, _END = 1, 2, 3, 4
+_LAYOUT, FRAME, _FRAME_WITH_TIMES, _END = 1, 2, 3, 4
 
 _LAYOUT_HEADER = struct.Struct("<II")  # number, bytes of the source's name
-_FRAME_HEADER = struct.Struct("<IIq")  # layout's number, samples, time
+FRAME_HEADER = struct.Struct("<IIq")  # layout's number, samples, time
 _END_HEADER = struct.Struct("<q")
 
 _REMEMBERED = 4
@@ -32,9 +32,15 @@ def size_of(entry: Entry) -> int:
 
 
 class Encoder:
-    """Makes entries into records of one file; the file must get all of them, in order."""
+    """Makes entries into records of one file; the file must get all of them, in order.
 
-    def __init__(self) -> None:
+    Args:
+        before: that of the file before, whose layouts need not be made into bytes again.
+    """
+
+    def __init__(self, before: Encoder | None = None) -> None:
+        self._made: dict[Layout, bytes] = {}
+        self._made_before = {} if before is None else before._made
         self._known: dict[str, dict[Layout, int]] = {}
         self._next = 0
         self.layout_bytes = 0
@@ -50,18 +56,21 @@ class Encoder:
             number = known[entry.layout] = self._next
             self._next += 1
             if len(known) > _REMEMBERED:
-                del known[next(iter(known))]
+                forgotten = next(iter(known))
+                del known[forgotten]
+                self._made.pop(forgotten, None)
             pieces += self._layout(number, entry)
-        header = _FRAME_HEADER.pack(number, len(entry.layout), entry.timestamp_ms)
+        header = FRAME_HEADER.pack(number, len(entry.layout), entry.timestamp_ms)
         values = np.ascontiguousarray(entry.values, dtype="<f8").tobytes()
         if entry.timestamps_ms is None:
-            return pieces + pack(_FRAME, header, values)
+            return pieces + pack(FRAME, header, values)
         times = np.ascontiguousarray(entry.timestamps_ms, dtype="<i8").tobytes()
         return pieces + pack(_FRAME_WITH_TIMES, header, values, times)
 
     def _layout(self, number: int, frame: Frame) -> list[bytes | memoryview]:
         source = frame.source.encode()
-        table = LabelTable.of(frame.layout.series).to_bytes()
+        table = self._made_before.get(frame.layout) or LabelTable.of(frame.layout.series).to_bytes()
+        self._made[frame.layout] = table
         self.layout_bytes += len(table)
         return pack(_LAYOUT, _LAYOUT_HEADER.pack(number, len(source)), source, table)
 
@@ -77,6 +86,10 @@ class Decoder:
         self._layouts = {} if layouts is None else layouts
         self._known: dict[int, tuple[str, Layout]] = {}
 
+    def layout(self, number: int) -> tuple[str, Layout] | None:
+        """Return source and layout of a number, None where no such layout was decoded."""
+        return self._known.get(number)
+
     def decode(self, record: Record) -> Entry | None:
         """Return the entry; None for a layout.
 
@@ -90,16 +103,18 @@ class Decoder:
         if record.kind == _END:
             (timestamp_ms,) = _END_HEADER.unpack_from(record.payload)
             return End(bytes(record.payload[_END_HEADER.size :]).decode(), timestamp_ms)
-        if record.kind not in (_FRAME, _FRAME_WITH_TIMES):
+        if record.kind not in (FRAME, _FRAME_WITH_TIMES):
             raise ValueError(f"record of the unknown kind {record.kind}")
-        number, count, timestamp_ms = _FRAME_HEADER.unpack_from(record.payload)
+        number, count, timestamp_ms = FRAME_HEADER.unpack_from(record.payload)
         if number not in self._known:
             raise ValueError("record of a frame whose layout was lost")
         source, layout = self._known[number]
-        values = np.frombuffer(record.payload, dtype="<f8", count=count, offset=_FRAME_HEADER.size)
-        if record.kind == _FRAME:
+        if count != len(layout):
+            raise ValueError("record of a frame that is not of its layout")
+        values = np.frombuffer(record.payload, dtype="<f8", count=count, offset=FRAME_HEADER.size)
+        if record.kind == FRAME:
             return Frame(source, timestamp_ms, layout, values)
-        times = np.frombuffer(record.payload, dtype="<i8", count=count, offset=_FRAME_HEADER.size + 8 * count)
+        times = np.frombuffer(record.payload, dtype="<i8", count=count, offset=FRAME_HEADER.size + 8 * count)
         return Frame(source, timestamp_ms, layout, values, times)
 
     def _learn(self, payload: memoryview) -> None:

@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 _DAY_MS = 86_400_000
 _SAMPLES_AT_ONCE = 262_144
+_EARLY_MS = 600_000
+_EARLY_STEP_MS = 300_000
 OVERLAP_MS = 600_000
 """Write-ahead files stay so much longer: from what was there before its span a start learns what ended in it."""
 
@@ -90,8 +92,17 @@ class Keeper:
         while (first_ms := self._head.first_ms_from(self.sealed_ms)) is not None:
             end_ms = (first_ms // span + 1) * span
             if end_ms > until:
+                self._seal_early(now_ms, end_ms)
                 return
             self._seal(max(end_ms - span, self.sealed_ms), end_ms)
+
+    def _seal_early(self, now_ms: int, latest_ms: int) -> None:
+        """Seal part of a span where samples take too much memory: all of it that is old enough, as large as can be."""
+        end_ms = min((now_ms - _EARLY_MS) // _EARLY_STEP_MS * _EARLY_STEP_MS, latest_ms)
+        first_ms = self._head.first_ms_from(self.sealed_ms)
+        if first_ms is not None and first_ms < end_ms and self._head.size_bytes > self._limits.memory_bytes:
+            span = _milliseconds(self._limits.segment_seconds)
+            self._seal(max(first_ms // span * span, self.sealed_ms), end_ms)
 
     def _seal(self, start_ms: int, end_ms: int) -> None:
         self._head.close_before(end_ms)

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,8 @@ class LabelTable:
 
     def all_labels(self) -> list[Labels]:
         """Return the labels of every series."""
-        return [self.labels(number) for number in range(len(self))]
+        flat = map(self._pairs.__getitem__, self._numbers.tolist())
+        return [tuple(islice(flat, count)) for count in (self._ends - self._starts).tolist()]
 
     def select(self, matchers: Iterable[Matcher]) -> NDArray[np.int64]:
         """Return, ascending, the numbers of the series that satisfy every matcher."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_MAGIC = b"\xf5WKr"
-_HEADER = struct.Struct("<4sIII")  # magic, checksum of all that follows, kind, length of the payload
+MAGIC = b"\xf5WKr"
+HEADER = struct.Struct("<4sIII")  # magic, checksum of all that follows, kind, length of the payload
 _CHECKED = struct.Struct("<II")
-_CHECKED_FROM = 8
+CHECKED_FROM = 8
 
-HEADER_BYTES = _HEADER.size
+HEADER_BYTES = HEADER.size
 
 
 class Record(NamedTuple):
@@ -37,18 +37,18 @@ class Damage:
 def pack(kind: int, *payload: bytes | memoryview) -> list[bytes | memoryview]:
     """Return the pieces of a record: to be written in this order."""
     length = sum(memoryview(piece).nbytes for piece in payload)
-    return [_HEADER.pack(_MAGIC, _checksum(kind, length, payload), kind, length), *payload]
+    return [HEADER.pack(MAGIC, _checksum(kind, length, payload), kind, length), *payload]
 
 
 def unpack(data: memoryview, offset: int) -> Record | None:
     """Return the record that begins there; None if there is no whole, undamaged one."""
     if offset + HEADER_BYTES > len(data):
         return None
-    magic, checksum, kind, length = _HEADER.unpack_from(data, offset)
+    magic, checksum, kind, length = HEADER.unpack_from(data, offset)
     end = offset + HEADER_BYTES + length
-    if magic != _MAGIC or end > len(data):
+    if magic != MAGIC or end > len(data):
         return None
-    if zlib.crc32(data[offset + _CHECKED_FROM : end]) != checksum:
+    if zlib.crc32(data[offset + CHECKED_FROM : end]) != checksum:
         return None
     return Record(kind, data[offset + HEADER_BYTES : end], offset, end)
 
@@ -69,7 +69,7 @@ def scan(data: bytes, offset: int = 0) -> Iterator[Record | Damage]:
 
 
 def _next_good(data: bytes, view: memoryview, offset: int) -> int | None:
-    while (offset := data.find(_MAGIC, offset)) >= 0:
+    while (offset := data.find(MAGIC, offset)) >= 0:
         if unpack(view, offset) is not None:
             return offset
         offset += 1
@@ -79,9 +79,9 @@ def _next_good(data: bytes, view: memoryview, offset: int) -> int | None:
 def _unfinished(data: memoryview, offset: int) -> bool:
     """Tell whether the rest of the data may be the beginning of a record."""
     if offset + HEADER_BYTES > len(data):
-        return _MAGIC.startswith(bytes(data[offset : offset + len(_MAGIC)]))
-    magic, _, _, length = _HEADER.unpack_from(data, offset)
-    return bool(magic == _MAGIC and offset + HEADER_BYTES + length > len(data))
+        return MAGIC.startswith(bytes(data[offset : offset + len(MAGIC)]))
+    magic, _, _, length = HEADER.unpack_from(data, offset)
+    return bool(magic == MAGIC and offset + HEADER_BYTES + length > len(data))
 
 
 def _checksum(kind: int, length: int, payload: tuple[bytes | memoryview, ...]) -> int:

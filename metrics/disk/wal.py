@@ -156,7 +156,7 @@ class WalWriter:
         self._file = WalFile(number, path_of(self._folder, number))
         self._descriptor = os.open(self._file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._next_number += 1
-        self._encoder = Encoder()
+        self._encoder = Encoder(self._encoder)
         try:
             self._write_all(FILE_HEADER)
             sync_folder(self._folder)

@@ -11,12 +11,13 @@ from metrics.disk.entry import Decoder, Entry, decode_all
 from metrics.disk.folder import set_aside
 from metrics.disk.loss import Loss
 from metrics.disk.record import Damage
+from metrics.disk.run import Piece, decode_runs
 from metrics.disk.wal import FILE_HEADER, Position, WalFile, find_files
-from metrics.frame import End, Frame, Layout
+from metrics.frame import End, Frame, Layout, Run
 
 
-def replay(folder: Path, on_loss: Callable[[Loss], None]) -> Iterator[tuple[WalFile, Iterator[Entry]]]:
-    """Yield every file with its entries, in order; what cannot be read is told and left out.
+def replay(folder: Path, on_loss: Callable[[Loss], None]) -> Iterator[tuple[WalFile, Iterator[Piece]]]:
+    """Yield every file with what is in it, in order; what cannot be read is told and left out.
 
     A file whose end was torn by a crash is cut there; one that is no such file at all is set aside.
     """
@@ -28,7 +29,7 @@ def replay(folder: Path, on_loss: Callable[[Loss], None]) -> Iterator[tuple[WalF
             on_loss(Loss(file.path.name, f"cannot be read ({error.strerror}): its samples are lost", "unreadable"))
             continue
         if data.startswith(FILE_HEADER):
-            yield file, _entries(file, data, Decoder(layouts), on_loss)
+            yield file, _pieces(file, data, Decoder(layouts), on_loss)
         elif FILE_HEADER.startswith(data):
             file.path.unlink()  # a crash came before its first entry
         else:
@@ -37,16 +38,20 @@ def replay(folder: Path, on_loss: Callable[[Loss], None]) -> Iterator[tuple[WalF
             on_loss(Loss(file.path.name, reason, "damaged"))
 
 
-def _entries(file: WalFile, data: bytes, decoder: Decoder, on_loss: Callable[[Loss], None]) -> Iterator[Entry]:
-    for entry, _ in decode_all(data, len(FILE_HEADER), decoder):
-        if isinstance(entry, Damage):
-            on_loss(_loss(file, entry))
-            if entry.torn:
-                os.truncate(file.path, entry.offset)
-                file.size = entry.offset
+def _pieces(file: WalFile, data: bytes, decoder: Decoder, on_loss: Callable[[Loss], None]) -> Iterator[Piece]:
+    for piece in decode_runs(data, len(FILE_HEADER), decoder):
+        if isinstance(piece, Damage):
+            on_loss(_loss(file, piece))
+            if piece.torn:
+                os.truncate(file.path, piece.offset)
+                file.size = piece.offset
+            continue
+        if isinstance(piece, Run):
+            file.note(int(piece.timestamps_ms.min()))
+            file.note(int(piece.timestamps_ms.max()))
         else:
-            file.note(entry.timestamp_ms)
-            yield entry
+            file.note(piece.timestamp_ms)
+        yield piece
 
 
 def _loss(file: WalFile, damage: Damage) -> Loss:

@@ -27,7 +27,10 @@ class Reader:
     def read(self, run: Run, start_ms: int, end_ms: int, *, newest: bool = False) -> list[Block]:
         """Return what the store has with start_ms < time <= end_ms; `newest`: older samples of a series may lack."""
         select = run.select_newest if newest else run.select
-        blocks = [self._settled(n, b) for n, b in enumerate(select(self._matchers, start_ms + 1, end_ms))]
+        blocks = select(self._matchers, start_ms + 1, end_ms)
+        if len(blocks) == 1 and isinstance(blocks[0].series, tuple):
+            return blocks
+        blocks = [self._settled(n, b) for n, b in enumerate(blocks)]
         if len(blocks) > 1:
             sources = tuple(block.series for block in blocks)
             if not self._unique.get(sources, lambda: _all_differ(sources)):
@@ -120,7 +123,7 @@ def _newest(blocks: Sequence[Block], series: tuple[Labels, ...]) -> VectorValue:
     """Return the newest samples of blocks that hold nothing outside the lookback."""
     rows = [block.values[-1] for block in blocks]
     row = rows[0] if len(rows) == 1 else np.concatenate(rows)
-    total = row.sum()
+    total = row.item() if len(row) == 1 else row.sum()
     if total == total:  # noqa: PLR0124 - false exactly for NaN, which holes and markers are: nothing to look for
         return VectorValue(series, row[np.newaxis])
     rows = [_fill_from_above(block) for block in blocks]

@@ -443,3 +443,19 @@ def test_newest_samples_reach_back_where_the_newest_row_has_holes() -> None:
     (block,) = head.select_newest([Matcher("job", MatchOp.EQUAL, "test")], 0, 9)
 
     assert block.timestamps_ms.tolist() == [1, 2, 3]
+
+
+def test_newest_of_a_series_that_came_after_its_source_began_a_chunk_is_found() -> None:
+    head = Head()
+    first, second = series("a"), series("a", "b")
+    head.append(frame(1000, first, [1.0]))
+    head.append(frame(2000, second, [2.0, 20.0]))
+
+    wanted = [Matcher("__name__", MatchOp.REGEX, "a|b")]
+    [before] = head.select_newest(wanted, 0, 1500)
+    [after] = head.select_newest(wanted, 0, 2500)
+
+    assert [(labels[0][1], value) for labels, value in zip(before.series, before.values[-1], strict=True)] == [
+        ("a", 1.0)
+    ]
+    assert sorted(after.values[-1].tolist()) == [2.0, 20.0]

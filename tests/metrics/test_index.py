@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics import index as index_module
-from metrics.index import Index
+from metrics.index import Index, demanded_name
 from metrics.label import Labels, label_value, labels_of
 from metrics.storage import Matcher, MatchOp
 
@@ -71,9 +71,23 @@ def test_generation_changes_only_for_selections_that_a_change_concerns() -> None
     of_m, of_n, of_x = ([Matcher(*it)] for it in (
         ("__name__", MatchOp.EQUAL, "m"), ("__name__", MatchOp.EQUAL, "n"), ("x", MatchOp.EQUAL, "1")
     ))  # fmt: skip
-    before = [index.generation(wanted) for wanted in (of_m, of_n, of_x)]
+    before = [index.generation(demanded_name(wanted)) for wanted in (of_m, of_n, of_x)]
 
     index.add(labels_of({"__name__": "m"}))
 
-    after = [index.generation(wanted) for wanted in (of_m, of_n, of_x)]
+    after = [index.generation(demanded_name(wanted)) for wanted in (of_m, of_n, of_x)]
     assert [a != b for a, b in zip(after, before, strict=True)] == [True, False, True]
+
+
+def test_series_entered_together_are_found_like_series_entered_one_by_one() -> None:
+    series = [labels_of({"__name__": f"m{i % 3}", "x": str(i)}) for i in range(20)]
+    together, singly = Index(), Index()
+    for index in (together, singly):
+        index.remove(index.add_all(series[:4])[1:3])
+
+    numbers = together.add_all(series)
+
+    assert numbers == [singly.add(labels) for labels in series]
+    wanted = [Matcher("__name__", MatchOp.EQUAL, "m1")]
+    assert sorted(together.select(wanted).tolist()) == sorted(singly.select(wanted).tolist())
+    assert [together.labels(number) for number in numbers] == series

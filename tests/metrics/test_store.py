@@ -204,6 +204,26 @@ def test_old_samples_go_and_their_long_history_stays(tmp_path: Path) -> None:
     store.close()
 
 
+def test_samples_that_take_too_much_memory_are_sealed_once_they_are_ten_minutes_old(tmp_path: Path) -> None:
+    limits = StoreLimits(memory_bytes=100_000)  # of 2 h spans and an hour of waiting, as usual
+    store, series = open_store(tmp_path, limits=limits), layout(*(f"m{i}" for i in range(100)))
+    for i in range(180):
+        store.append(frame(START_MS + i * MINUTE, series, np.arange(100) + i))
+        store.keep(START_MS + i * MINUTE)
+        assert store.sealed_ms <= max(START_MS + (i - 10) * MINUTE, 0)
+        assert store.head.sample_count <= 100 * (16 + 240)
+
+    store.close()
+    store = open_store(tmp_path, limits=limits, now_ms=START_MS + 180 * MINUTE)
+
+    assert not store.losses
+    spans = [(segment.start_ms, segment.end_ms) for segment in store._archive.segments()]
+    assert len(spans) > 1
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert len(all_samples(store)) == 180 * 100
+    store.close()
+
+
 def test_size_limit_lets_the_oldest_samples_go_first(tmp_path: Path) -> None:
     limits = StoreLimits(segment_seconds=600, seal_after_seconds=60, max_bytes=12_000)
     store, series = open_store(tmp_path, limits=limits), layout("a")

@@ -6,6 +6,7 @@ import gzip
 import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiohttp import web
 from collectors.collector import CollectError, Collector, Readings
 from collectors.context import CollectorContext
 from collectors.scrape import ScrapePlugin
+from collectors.scrape.collector import ScrapeCollector
 from metrics.exposition import Limits, Parsed, parse
 from metrics.label import format_labels
 from tests.collectors.conftest import Configure
@@ -106,6 +108,37 @@ async def test_what_was_read_after_the_timeout_makes_the_next_reading_quick(
     assert previous[0] is None
     assert previous[1] is not None
     assert second.layout is previous[1].layout
+
+
+async def test_an_answer_that_no_thread_had_time_for_does_not_keep_the_next_one_out(make: Make) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    busy, go_on, begun = threading.Event(), threading.Event(), asyncio.Event()
+
+    async def handler(_request: web.Request) -> web.Response:
+        begun.set()
+        return web.Response(body=b"#\n" * 100_000 + TEXT)
+
+    async with serving(handler) as port:
+        collector = make(port)
+
+        def keep_busy() -> None:
+            busy.set()
+            assert go_on.wait(20)
+
+        other = asyncio.create_task(asyncio.to_thread(keep_busy))
+        first = asyncio.create_task(collector.collect())
+        await begun.wait()
+        assert isinstance(collector, ScrapeCollector)
+        while not collector._is_reading:
+            await asyncio.sleep(0.001)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        go_on.set()
+        await other
+        second = await collector.collect()
+        await collector.close()
+    assert busy.is_set()
+    assert series_of(second) == {'orders_total{kind="a"}': 3.0, 'orders_total{kind="b"}': 4.0}
 
 
 async def test_request_is_as_prometheus_makes_it(make: Make) -> None:
