@@ -1,0 +1,46 @@
+"""Local time of a place, turned into moments and back, over every change of its clocks. Pure.
+
+A local time that the clocks skip is the moment at which they skip it; one that comes twice is its first coming. So a
+later local time is never an earlier moment, and what ends at a local time is what begins at it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from core.errors import UserError
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone by its name in the IANA database.
+
+    Raises: UserError: there is none of that name on this machine.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        remedy = "write one such as Europe/Berlin or UTC, and install the package tzdata if it is one"
+        raise UserError(f"{name!r} is no time zone that this machine knows; {remedy}") from None
+
+
+def local_time(moment: float, zone: ZoneInfo) -> datetime:
+    """Return what clocks show at a moment (Unix seconds), without a zone."""
+    return datetime.fromtimestamp(moment, zone).replace(tzinfo=None)
+
+
+def moment_of(local: datetime, zone: ZoneInfo) -> float:
+    """Return the moment at which clocks show a local time of whole seconds."""
+    after = local.replace(tzinfo=zone, fold=0).timestamp()
+    if local_time(after, zone) == local:
+        return after
+    return _skip(local.replace(tzinfo=zone, fold=1).timestamp(), after, local, zone)
+
+
+def _skip(before: float, after: float, local: datetime, zone: ZoneInfo) -> float:
+    """Return the moment between two at which the clocks jump over a local time."""
+    low, high = round(before), round(after)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if local_time(middle, zone) < local else (low, middle)
+    return float(high)
