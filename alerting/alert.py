@@ -183,6 +183,9 @@ class Alert:
         value: of the expression when it was last seen.
         rule: the rule's key, `GROUP/NAME{labels}`.
         reason: why it was resolved where that was not the end of its condition; empty otherwise.
+        generator_url: where the one who posted it says that it comes from; empty for alerts of own rules.
+        expires_at: of a posted alert: when it is resolved unless it is posted again by then; Unix seconds.
+        updated_at: of a posted alert: when it was posted last; Unix seconds.
     """
 
     id: str
@@ -198,6 +201,24 @@ class Alert:
     rule: str
     expr: str
     reason: str = ""
+    generator_url: str = ""
+    expires_at: float | None = None
+    updated_at: float = 0.0
+
+    @property
+    def identity(self) -> str:
+        """What it is, whatever its life: the same for every alert of the same rule with the same labels."""
+        return self.id.partition("-")[0]
+
+    @property
+    def started_at(self) -> float:
+        """Since when it fires, as others are told; of a pending one since when it is active."""
+        return self.active_since if self.fired_at is None else self.fired_at
+
+    @property
+    def is_posted(self) -> bool:
+        """Whether somebody posted it, rather than a rule of ours."""
+        return not self.rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from alerting.config import AlertingConfig
 from alerting.default_rules import enabled_default_groups
-from alerting.notify.webhook import SecretError, read_secret, secret_files
+from alerting.notify.secret import SecretError, read_secret
+from alerting.notify.webhook import secret_files
 from alerting.rule import NO_DEFAULTS, Group, GroupDefaults
 from alerting.rule_file import groups_of, read_rule_file, with_unique_keys
 from alerting.threshold import threshold_group

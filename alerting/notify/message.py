@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerting.alert import Alert, AlertState, Transition
-from alerting.config import AlertingConfig, ReceiverSection
+from alerting.config import AlertingConfig
 from alerting.notify.payload import GroupOfAlerts, group_key, group_labels, render
+from alerting.notify.receiver_config import ReceiverSection
 
 DEFAULT_GROUP_BY = ("alertname", "service", "environment")
 

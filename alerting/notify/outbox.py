@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import Connection, text
 
 from alerting.measurement import Measurement
+from alerting.notify.attempt import Attempt, Outcome
 from alerting.notify.message import Message
-from alerting.notify.webhook import Attempt, Outcome
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.tasks import OnCrash, Tasks

@@ -7,7 +7,7 @@ last message.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cmp_to_key
@@ -65,7 +65,7 @@ def render(group: GroupOfAlerts, *, receiver: str, external_url: str, max_alerts
     Args:
         max_alerts: the most alerts that are listed, 0 for all; `truncatedAlerts` counts the others.
     """
-    alerts = sorted(group.alerts, key=cmp_to_key(_compare))
+    alerts = sort_alerts(group.alerts)
     listed = alerts[:max_alerts] if max_alerts else alerts
     shown = [_alert(alert, external_url) for alert in listed]
     message = {
@@ -85,6 +85,11 @@ def render(group: GroupOfAlerts, *, receiver: str, external_url: str, max_alerts
     for character in "&<>\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text + "\n"
+
+
+def sort_alerts(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return alerts in the order in which Alertmanager tells them: by job, by instance, then by all labels."""
+    return sorted(alerts, key=cmp_to_key(_compare))
 
 
 def _status(alerts: Sequence[Alert]) -> str:
@@ -119,7 +124,6 @@ def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _compare(left: Alert, right: Alert) -> int:
-    """Order alerts as Alertmanager does: by job, by instance, then by all labels."""
     for name in ("job", "instance"):
         ours, theirs = left.labels.get(name), right.labels.get(name)
         if ours != theirs:

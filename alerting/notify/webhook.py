@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alerting.config import WebhookSection, check_url
+from alerting.notify.attempt import Attempt, Outcome, judge
 from alerting.notify.message import Message
+from alerting.notify.receiver_config import WebhookSection, check_url
+from alerting.notify.secret import SecretError, read_secret
 from alerting.notify.signature import signed_headers
 from core.clock import Clock
 from core.errors import UserError
@@ -22,54 +20,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-MAX_SECRET_BYTES = 65_536
-MAX_RETRY_AFTER_SECONDS = 3600.0
 _ANSWER_SHOWN_BYTES = 300
-
-
-class Outcome(Enum):
-    """What became of an attempt."""
-
-    DELIVERED = "delivered"
-    RETRY = "retry"
-    REJECTED = "rejected"
-    """The receiver will not take this message, however often it is sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try to deliver a message; `retry_after` in seconds where the receiver asked for a pause."""
-
-    outcome: Outcome
-    detail: str = ""
-    retry_after: float = 0.0
-
-
-class SecretError(UserError):
-    """A file with a secret or an address cannot be used; the message names the file, never its content."""
-
-
-def read_secret(file: Path) -> str:
-    """Return the content of a small file without the white space around it.
-
-    Raises: SecretError: it cannot be read, is empty or is too large.
-    """
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        raise SecretError(f"{file}: cannot read: {error.strerror}; check that the daemon's user may read it") from None
-    if len(content) > MAX_SECRET_BYTES:
-        raise SecretError(f"{file}: is larger than {MAX_SECRET_BYTES} bytes; name the right file")
-    try:
-        secret = content.decode().strip()
-    except UnicodeDecodeError:
-        raise SecretError(f"{file}: is not UTF-8 text; name the right file") from None
-    if not secret:
-        raise SecretError(f"{file}: is empty; write the secret into it")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in secret):
-        raise SecretError(f"{file}: holds more than one line or control characters; keep the secret on one line")
-    return secret
 
 
 def secret_files(webhook: WebhookSection) -> list[tuple[str, Path]]:
@@ -145,28 +96,6 @@ class Webhook:
             return check_url(read_secret(file)), headers
         except ValueError as error:
             raise SecretError(f"{file}: {error}") from None
-
-
-def judge(status: int, headers: Mapping[str, str], answer: bytes, now: float) -> Attempt:
-    """Return what an answer means: 2xx delivered; 408, 429 and 5xx try again; anything else is a refusal."""
-    if 200 <= status < 300:
-        return Attempt(Outcome.DELIVERED, f"status {status}")
-    text = " ".join(answer.decode(errors="replace").split())
-    detail = f"status {status}" + (f": {text}" if text else "")
-    if status in (408, 429) or status >= 500:
-        return Attempt(Outcome.RETRY, detail, retry_after_seconds(headers.get("Retry-After", ""), now))
-    return Attempt(Outcome.REJECTED, detail)
-
-
-def retry_after_seconds(value: str, now: float) -> float:
-    """Return the pause that a Retry-After header asks for, at most an hour; 0 where it asks for none."""
-    if value.isascii() and value.isdigit():
-        return min(float(value[:9]), MAX_RETRY_AFTER_SECONDS)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return min(max(0.0, moment.timestamp() - now), MAX_RETRY_AFTER_SECONDS)
 
 
 def _reason(error: Exception) -> str:

@@ -11,9 +11,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from alerting.measurement import Measurement
+from alerting.notify.attempt import Attempt, Outcome
 from alerting.notify.message import Message
 from alerting.notify.outbox import Outbox, Settlement
-from alerting.notify.webhook import Attempt, Outcome
 from core.tasks import Tasks
 from tests.alerting.house import House, config_of, eventually, house
 from tests.alerting.receiver import Receiver, receiving

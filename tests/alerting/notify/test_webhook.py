@@ -9,10 +9,12 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from alerting.config import WebhookSection
+from alerting.notify.attempt import Outcome, judge, retry_after_seconds
 from alerting.notify.message import Message
+from alerting.notify.receiver_config import WebhookSection
+from alerting.notify.secret import SecretError, read_secret
 from alerting.notify.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
-from alerting.notify.webhook import Outcome, SecretError, Webhook, judge, read_secret, retry_after_seconds
+from alerting.notify.webhook import Webhook
 from tests.alerting.receiver import receiving
 from tests.fakes.clock import START, FakeClock
 
