@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from alerting.local_time import local_time, moment_of
+from alerting.local_time import Zone, local_time, moment_of
 
 DAY = timedelta(days=1)
 _SEARCH_DAYS = 15
@@ -27,7 +26,7 @@ class Window:
     start: int
     end: int
 
-    def on(self, day: date, zone: ZoneInfo) -> tuple[float, float] | None:
+    def on(self, day: date, zone: Zone) -> tuple[float, float] | None:
         """Return the moments between which it is open that begins on a day; None where it does not."""
         if day.weekday() not in self.days:
             return None
@@ -42,7 +41,7 @@ class Hours:
     """Windows in the time of one place; moments are Unix seconds."""
 
     windows: tuple[Window, ...]
-    zone: ZoneInfo
+    zone: Zone
 
     def contains(self, moment: float) -> bool:
         """Tell whether a moment lies in one of the windows."""

@@ -6,30 +6,19 @@ later local time is never an earlier moment, and what ends at a local time is wh
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
+from typing import TypeAlias
 
-from core.errors import UserError
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Return a time zone by its name in the IANA database.
-
-    Raises: UserError: there is none of that name on this machine.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        remedy = "write one such as Europe/Berlin or UTC, and install the package tzdata if it is one"
-        raise UserError(f"{name!r} is no time zone that this machine knows; {remedy}") from None
+Zone: TypeAlias = tzinfo | None
+"""None for the machine's own, as alerting.time_interval.parse_location has it."""
 
 
-def local_time(moment: float, zone: ZoneInfo) -> datetime:
+def local_time(moment: float, zone: Zone) -> datetime:
     """Return what clocks show at a moment (Unix seconds), without a zone."""
     return datetime.fromtimestamp(moment, zone).replace(tzinfo=None)
 
 
-def moment_of(local: datetime, zone: ZoneInfo) -> float:
+def moment_of(local: datetime, zone: Zone) -> float:
     """Return the moment at which clocks show a local time of whole seconds."""
     after = local.replace(tzinfo=zone, fold=0).timestamp()
     if local_time(after, zone) == local:
@@ -37,7 +26,7 @@ def moment_of(local: datetime, zone: ZoneInfo) -> float:
     return _skip(local.replace(tzinfo=zone, fold=1).timestamp(), after, local, zone)
 
 
-def _skip(before: float, after: float, local: datetime, zone: ZoneInfo) -> float:
+def _skip(before: float, after: float, local: datetime, zone: Zone) -> float:
     """Return the moment between two at which the clocks jump over a local time."""
     low, high = round(before), round(after)
     while high - low > 1:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 from alerting.hours import Hours
-from alerting.local_time import local_time, moment_of
+from alerting.local_time import Zone, local_time, moment_of
 
 _HORIZONS_DAYS = (8, 40, 370)
 """How far the next change is looked for: most hand-overs come within a week, and looking far costs more."""
@@ -33,7 +32,7 @@ class Layer:
     """
 
     turns: tuple[tuple[str, ...], ...]
-    zone: ZoneInfo
+    zone: Zone
     first: datetime
     turn_seconds: int
     begins: float | None = None
@@ -69,7 +68,7 @@ class Schedule:
     """Layers, the last of which goes first, and overrides, the last of which goes first."""
 
     name: str
-    zone: ZoneInfo
+    zone: Zone
     layers: tuple[Layer, ...]
     overrides: tuple[Override, ...] = field(default=())
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from alerting.time_interval import parse_location, parse_time, parse_weekdays
 from core.config import Section
 from core.duration import parse_duration
 from core.errors import Problem, UserError
@@ -18,30 +18,11 @@ if TYPE_CHECKING:
     from alerting.hours import Hours
     from alerting.schedule import Layer, Override, Schedule
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SHORTEST_TURN_SECONDS = 3600
 _FIRST_MONDAY = date(2024, 1, 1)
 """Where turns are counted from that have no `start`."""
 
-_TIME = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])", re.ASCII)
 _MOMENT_EXAMPLE = "2026-12-24 09:00"
-
-
-def minutes_of(text: str) -> int:
-    """Return the minutes since midnight that a time of day stands for.
-
-    Raises: ValueError: it is none from 00:00 to 24:00.
-    """
-    match = _TIME.fullmatch(text)
-    minutes = int(match[1]) * 60 + int(match[2]) if match else 1441
-    if minutes > 1440:
-        raise ValueError(f"{text!r} is no time of day; write hours and minutes such as 09:00")
-    return minutes
-
-
-def _check_time(text: str) -> str:
-    minutes_of(text)
-    return text
 
 
 def weekday_of(text: str) -> int:
@@ -49,11 +30,10 @@ def weekday_of(text: str) -> int:
 
     Raises: ValueError: it is none.
     """
-    name = text.strip().lower()
-    for number, weekday in enumerate(WEEKDAYS):
-        if name in (weekday, weekday[:3]):
-            return number
-    raise ValueError(f"{text!r} is no weekday; write one such as monday, or a range such as monday:friday")
+    first, last = parse_weekdays(text)
+    if first != last:
+        raise ValueError(f"{text!r} is more than one weekday; write one such as monday")
+    return (first - 1) % 7  # 0 is Sunday in time intervals
 
 
 def weekdays_of(text: str) -> list[int]:
@@ -70,13 +50,13 @@ def _check_days(days: list[str]) -> list[str]:
 
 
 def _check_zone(name: str) -> str:
-    from alerting.local_time import zone_of  # noqa: PLC0415 - zoneinfo only where a schedule is
-
-    try:
-        zone_of(name)
-    except UserError as error:
-        raise ValueError(str(error)) from None
+    parse_location(name)
     return name
+
+
+def _check_time(text: str) -> str:
+    parse_time(text)
+    return text
 
 
 def local_moment(text: str) -> datetime:
@@ -148,17 +128,16 @@ class HoursSection(Section):
     def build(self, time_zone: str = "UTC") -> Hours:
         """Return the hours, in a time zone unless they name their own."""
         from alerting.hours import Hours, Window  # noqa: PLC0415 - only where a schedule is
-        from alerting.local_time import zone_of  # noqa: PLC0415
 
         windows = tuple(
             Window(
                 frozenset(day for text in one.days for day in weekdays_of(text)),
-                minutes_of(one.from_),
-                minutes_of(one.to),
+                parse_time(one.from_),
+                parse_time(one.to),
             )
             for one in self.windows
         )
-        return Hours(windows, zone_of(self.time_zone or time_zone))
+        return Hours(windows, parse_location(self.time_zone or time_zone))
 
 
 class LayerSection(Section):
@@ -220,16 +199,15 @@ class LayerSection(Section):
         day = _day(start)
         weekday, _ = _hand_over(info.data.get("hand_over", "00:00"))
         if weekday is not None and weekday != day.weekday():
-            names = WEEKDAYS[day.weekday()], WEEKDAYS[weekday]
-            raise ValueError(f"{start} is a {names[0]}, but 'hand_over' says {names[1]}; change one of them")
+            raise ValueError(f"{start} is a {day:%A}, but 'hand_over' names another weekday; change one of them")
         return start
 
     def build(self, time_zone: str) -> Layer:
         """Return the layer of a schedule in a time zone."""
-        from alerting.local_time import moment_of, zone_of  # noqa: PLC0415 - only where a schedule is
+        from alerting.local_time import moment_of  # noqa: PLC0415 - only where a schedule is
         from alerting.schedule import Layer  # noqa: PLC0415
 
-        zone = zone_of(time_zone)
+        zone = parse_location(time_zone)
         weekday, minutes = _hand_over(self.hand_over)
         day = _FIRST_MONDAY + timedelta(days=weekday or 0) if self.start is None else _day(self.start)
         first = datetime.combine(day, time()) + timedelta(minutes=minutes)
@@ -281,18 +259,17 @@ class ScheduleSection(Section):
 
     def build(self) -> Schedule:
         """Return the schedule."""
-        from alerting.local_time import zone_of  # noqa: PLC0415 - only where a schedule is
         from alerting.schedule import Schedule  # noqa: PLC0415
 
-        zone = zone_of(self.time_zone)
+        zone = parse_location(self.time_zone)
         layers = tuple(layer.build(self.time_zone) for layer in self.layers)
         return Schedule(self.name, zone, layers, tuple(map(self._override, self.overrides)))
 
     def _override(self, section: OverrideSection) -> Override:
-        from alerting.local_time import moment_of, zone_of  # noqa: PLC0415
+        from alerting.local_time import moment_of  # noqa: PLC0415
         from alerting.schedule import Override  # noqa: PLC0415
 
-        zone = zone_of(self.time_zone)
+        zone = parse_location(self.time_zone)
         starts_at, ends_at = (moment_of(local_moment(text), zone) for text in (section.from_, section.to))
         return Override(self.name, section.person, starts_at, ends_at, section.instead_of or "")
 
@@ -354,7 +331,7 @@ def _turn_seconds(rotate: str) -> int:
 
 def _hand_over(text: str) -> tuple[int | None, int]:
     weekday, _, clock = text.strip().rpartition(" ")
-    return (weekday_of(weekday) if weekday else None), minutes_of(clock)
+    return (weekday_of(weekday) if weekday else None), parse_time(clock)
 
 
 def _day(text: str) -> date:

@@ -96,7 +96,7 @@ def test_a_later_layer_goes_first_where_it_has_somebody() -> None:
 
 def test_hours_may_go_over_midnight_and_over_the_end_of_the_week() -> None:
     plan = schedule(
-        "layers: [{people: [ana], hours: {windows: [{days: ['saturday:sunday', fri], from: '22:00', to: '06:00'}]}}]"
+        "layers: [{people: [ana], hours: {windows: [{days: ['friday:saturday', sunday], from: '22:00', to: '06:00'}]}}]"
     )
     assert told(plan, "2026-01-09", "2026-01-13") == [
         "01-09 00:00 -", "01-09 22:00 ana", "01-10 06:00 -", "01-10 22:00 ana", "01-11 06:00 -", "01-11 22:00 ana",
@@ -146,15 +146,15 @@ def test_the_next_shift_is_found_however_far_it_is_and_not_where_nobody_takes_ov
         ("layers: [{people: []}]", "people"),
         ("layers: [{people: [ana], rotate: fortnightly}]", "is no length of a turn; write daily, weekly or a duration"),
         ("layers: [{people: [ana], rotate: 5m}]", "write one from 1h to 366d"),
-        ("layers: [{people: [ana], hand_over: '9'}]", "is no time of day; write hours and minutes such as 09:00"),
+        ("layers: [{people: [ana], hand_over: '9'}]", "is no time of day; write it as 09:00"),
         ("layers: [{people: [ana], hand_over: '24:01'}]", "is no time of day"),
-        ("layers: [{people: [ana], hand_over: 'someday 09:00'}]", "is no weekday; write one such as monday"),
+        ("layers: [{people: [ana], hand_over: 'someday 09:00'}]", "is no day of the week; write it as monday"),
         ("layers: [{people: [ana], rotate: daily, hand_over: 'monday 09:00'}]", "do not change on the same weekday"),
-        ("layers: [{people: [ana], hand_over: 'monday 09:00', start: 2026-01-06}]", "is a tuesday, but 'hand_over'"),
+        ("layers: [{people: [ana], hand_over: 'monday 09:00', start: 2026-01-06}]", "is a Tuesday, but 'hand_over'"),
         ("layers: [{people: [ana], start: tomorrow}]", "is no day; write one such as 2026-01-05"),
         ("layers: [{people: [ana], until: '2026-01-05 09:00Z'}]", "is no local time; write one such as"),
         ("layers: [{people: [ana], hours: {windows: []}}]", "windows"),
-        ("layers: [{people: [ana], hours: {windows: [{days: [funday]}]}}]", "is no weekday"),
+        ("layers: [{people: [ana], hours: {windows: [{days: [funday]}]}}]", "is no day of the week"),
         (
             "layers: [{people: [ana]}], overrides: [{person: b, from: 2026-01-02, to: 2026-01-01}]",
             "not after its begin",
@@ -169,7 +169,7 @@ def test_every_mistake_is_named_with_its_remedy(text: str, mistake: str) -> None
 
 
 def test_an_unknown_time_zone_is_a_mistake() -> None:
-    with pytest.raises(ConfigError, match="is no time zone that this machine knows"):
+    with pytest.raises(ConfigError, match="is no time zone; write a name such as"):
         validate(parse_yaml("{name: p, time_zone: Mars/Base, layers: [{people: [ana]}]}", "w.yml"), ScheduleSection)
 
 
