@@ -16,8 +16,10 @@ from alerting.alert import Alert, AlertEvent, AlertState, Moment, Severity, Timi
 from alerting.config import AlertingConfig
 from alerting.evaluator import Evaluator
 from alerting.health import Aspect, Health, Reason, aspect_of, assess
-from alerting.incident import Incident, IncidentEvent
-from alerting.incidents import Incidents, load_incident, load_incidents, load_open
+from alerting.incident import Incident, IncidentEvent, IncidentTransition
+from alerting.incident_desk import IncidentDesk
+from alerting.incident_store import load_closed_since, load_incident, load_incidents, load_open
+from alerting.incidents import Incidents
 from alerting.journal import Batch, Journal
 from alerting.load import load_rules
 from alerting.measurement import Measurement
@@ -137,7 +139,9 @@ class Alerting:
         self._measurement = Measurement(registry)
         self._notifier = Notifier(external_url=external_url)
         self._incidents = Incidents()
+        self._measurement.incidents.set_function(lambda: float(len(self._incidents.open)))
         self._journal = Journal(database, logbook, clock, self._measurement, on_committed=self._committed)
+        self.desk = IncidentDesk(self._incidents, self._journal, database, clock)
         self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled)
         self._evaluator = Evaluator(
             storage,
@@ -254,7 +258,9 @@ class Alerting:
 
     async def incident(self, number: int) -> Incident | None:
         """Return one incident; None where there is none of that id."""
-        return await self._database.read(lambda connection: load_incident(connection, number))
+        return self._incidents.get(number) or await self._database.read(
+            lambda connection: load_incident(connection, number)
+        )
 
     def open_incidents(self) -> list[Incident]:
         """Return the open incidents, oldest first."""
@@ -313,7 +319,7 @@ class Alerting:
         failures = 0
         while True:
             try:
-                stored, incidents, messages, resolved = await self._load()
+                stored, incidents, messages, resolved, closed = await self._load()
                 break
             except StoreUnavailableError as error:
                 failures += 1
@@ -322,10 +328,9 @@ class Alerting:
         now = self._evaluator.now()
         self._resolved.extend(resolved)
         self._notifier.remember(change.alert for change in stored)
-        events = self._incidents.restore(*incidents, now.wall)
+        events = self._incidents.restore(*incidents, now.wall, closed)
         if events:
             self._journal.add(Batch(incidents=events, time=now.wall))
-        self._measurement.incidents.set(len(self._incidents.open))
         self._outbox.add(messages)
         orphans = self._evaluator.restore(stored)
         ended = {change.alert.id for change in orphans}
@@ -335,7 +340,10 @@ class Alerting:
         if orphans:
             self._changed(orphans, now)
 
-    async def _load(self) -> tuple[list[Change], tuple[list[Incident], int], list[Message], list[Alert]]:
+    async def _load(
+        self,
+    ) -> tuple[list[Change], tuple[list[Incident], int], list[Message], list[Alert], list[Incident]]:
+        closed_since = self._clock.now() - self._incidents.correlation.reopen_seconds
         await self._database.write(forget_old)
         return await self._database.read(
             lambda connection: (
@@ -343,6 +351,7 @@ class Alerting:
                 load_open(connection),
                 load_undelivered(connection),
                 load_resolved(connection, RESOLVED_SHOWN),
+                load_closed_since(connection, closed_since),
             )
         )
 
@@ -354,7 +363,6 @@ class Alerting:
         for transition, alert in transitions:
             if transition is Transition.RESOLVED:
                 self._resolved.appendleft(alert)
-        self._measurement.incidents.set(len(self._incidents.open))
         self._journal.add(Batch(list(changes), incidents, messages, time=now.wall))
 
     def _settled(self, settlement: Settlement) -> None:
@@ -366,7 +374,8 @@ class Alerting:
             if change.transition is not None:
                 self._tell(AlertEvent(change.transition, change.alert))
         for event in batch.incidents:
-            self._tell(event)
+            if event.transition is not IncidentTransition.LEFT:
+                self._tell(event)
 
     def _tell(self, event: Event) -> None:
         try:

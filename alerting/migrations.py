@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerting import incident_table
 from core.db.migration import Migration
 
 MIGRATIONS = (
@@ -30,4 +31,5 @@ MIGRATIONS = (
             " created_at REAL NOT NULL, failed_at REAL, failure TEXT NOT NULL DEFAULT '')",
         ),
     ),
+    *incident_table.MIGRATIONS,
 )
