@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, ValidationInfo, field_validator
 
+from alerting.escalation_config import EscalationChoiceSection, EscalationPolicySection
 from alerting.notify.receiver_config import NOT_YET, NotYet, ReceiverSection
 from alerting.rule_file import GroupSection, check_group_names, check_label_name
+from alerting.schedule_config import PersonSection, ScheduleSection, check_unique
 from alerting.threshold import ThresholdSection
 from core.config import Section
 
@@ -37,6 +41,16 @@ class RouteSection(Section):
         if "..." in names:
             raise ValueError("'...' stands for all labels; do not name others beside it")
         return [check_label_name(name) for name in names]
+
+
+class IncidentsSection(Section):
+    """When alerts become incidents, and how these escalate."""
+
+    escalation: list[EscalationChoiceSection] = Field(
+        default_factory=list,
+        description="How incidents escalate; all by the first policy where it is absent.",
+        examples=[[{"policy": "default", "severities": ["critical", "high"]}]],
+    )
 
 
 class DefaultRulesSection(Section):
@@ -90,6 +104,32 @@ class AlertingConfig(Section):
         description="Who is told what; the first receiver, of everything, where it is absent.",
         examples=[{"receiver": "team"}],
     )
+
+    people: list[PersonSection] = Field(
+        default_factory=list, description="Who can be on call.", examples=[[{"name": "ana", "receiver": "ana-phone"}]]
+    )
+    schedules: list[ScheduleSection] = Field(
+        default_factory=list,
+        description="Who is on call when.",
+        examples=[[{"name": "primary", "layers": [{"people": ["ana", "ben"]}]}]],
+    )
+    escalation_policies: list[EscalationPolicySection] = Field(
+        default_factory=list,
+        description="Who is told of an incident, step by step, until somebody acknowledges it.",
+        examples=[[{"name": "default", "steps": [{"notify": [{"schedule": "primary"}]}]}]],
+    )
+    incidents: IncidentsSection = Field(
+        default_factory=IncidentsSection,
+        description="How incidents escalate.",
+        examples=[{"escalation": [{"policy": "default"}]}],
+    )
+
+    @field_validator("people", "schedules", "escalation_policies")
+    @classmethod
+    def _unique_names(cls, named: list[Any], info: ValidationInfo) -> list[Any]:
+        kinds = {"people": "person", "schedules": "schedule", "escalation_policies": "escalation policy"}
+        check_unique([one.name for one in named], kinds[info.field_name or ""])
+        return named
 
     @field_validator("groups")
     @classmethod

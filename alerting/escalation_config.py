@@ -72,7 +72,9 @@ class StepSection(Section):
     hours: HoursSection | None = Field(
         None,
         description="The only hours in which it tells.",
-        examples=[{"time_zone": "Europe/Berlin", "windows": [{"days": ["monday:friday"], "from": "09:00", "to": "17:00"}]}],
+        examples=[
+            {"time_zone": "Europe/Berlin", "windows": [{"days": ["monday:friday"], "from": "09:00", "to": "17:00"}]}
+        ],
     )
     outside_hours: Literal["wait", "skip"] = Field(
         "wait", description="Whether it waits for its hours or is left out.", examples=["skip"]
@@ -165,7 +167,9 @@ def make_plan(
     policy: EscalationPolicySection, schedules: Iterable[ScheduleSection], people: Iterable[PersonSection]
 ) -> Plan:
     """Return what an escalation goes by: a policy with all that it names."""
-    named = {section.given["schedule"] for step in policy.steps for section in step.notify if "schedule" in section.given}
+    named = {
+        section.given["schedule"] for step in policy.steps for section in step.notify if "schedule" in section.given
+    }
     document = {
         "policy": policy.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "schedules": [

@@ -111,7 +111,12 @@ class Schedules:
         if found is None:
             raise NotFoundError(f"there is no override {number} that could be removed; 'watchkeeper oncall' lists them")
         entry = self._logbook.appending("schedule.override_removed", _subject(found), _entry(found), actor=actor)
-        await self._database.write(lambda connection: (remove_override(connection, number), entry(connection)))
+
+        def write(connection: Connection) -> None:
+            remove_override(connection, number)
+            entry(connection)
+
+        await self._database.write(write)
         self._added = [one for one in self._added if one.id != number]
         return found
 
