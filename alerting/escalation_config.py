@@ -6,10 +6,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from alerting.alert import Severity
-from alerting.schedule_config import HoursSection, PersonSection, ScheduleSection, unknown_name
+from alerting.schedule_config import HoursSection, PersonSection, ScheduleSection, check_unique, unknown_name
 from core.config import Duration, Section
 from core.errors import Problem
 from core.yaml_file import Document, Path_
@@ -161,6 +161,31 @@ class EscalationChoiceSection(Section):
             and (self.environments is None or environment in self.environments)
             and (self.hours is None or self.hours.build().contains(now))
         )
+
+
+class EscalationConfig(Section):
+    """The keys of the config file about people who are called."""
+
+    people: list[PersonSection] = Field(
+        default_factory=list, description="Who can be on call.", examples=[[{"name": "ana", "receiver": "ana-phone"}]]
+    )
+    schedules: list[ScheduleSection] = Field(
+        default_factory=list,
+        description="Who is on call when.",
+        examples=[[{"name": "primary", "layers": [{"people": ["ana", "ben"]}]}]],
+    )
+    escalation_policies: list[EscalationPolicySection] = Field(
+        default_factory=list,
+        description="Who is told of an incident, step by step, until somebody acknowledges it.",
+        examples=[[{"name": "default", "steps": [{"notify": [{"schedule": "primary"}]}]}]],
+    )
+
+    @field_validator("people", "schedules", "escalation_policies")
+    @classmethod
+    def _unique_names(cls, named: list[Any], info: ValidationInfo) -> list[Any]:
+        kinds = {"people": "person", "schedules": "schedule", "escalation_policies": "escalation policy"}
+        check_unique([one.name for one in named], kinds[info.field_name or ""])
+        return named
 
 
 def make_plan(

@@ -20,6 +20,8 @@ from alerting.incident_store import incident_entry, save_incidents
 from alerting.measurement import Measurement
 from alerting.notify.message import Message
 from alerting.notify.outbox import Settlement, message_entry, save_messages, save_settlements
+from alerting.pipeline.decision import Decision
+from alerting.pipeline.store import save_memory
 from alerting.rule_state import Change
 from alerting.store import alert_entry, save_changes
 from core.backoff import backoff_seconds
@@ -40,10 +42,16 @@ _UNWRITTEN = (IncidentTransition.RESTORED, IncidentTransition.LEFT)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Changes that are committed together or not at all."""
+    """Changes that are committed together or not at all.
+
+    Attributes:
+        decision: of the notification pipeline, with its messages.
+        messages: further ones, that are not about groups of alerts.
+    """
 
     changes: Sequence[Change] = ()
     incidents: Sequence[IncidentEvent] = ()
+    decision: Decision = field(default_factory=Decision)
     messages: Sequence[Message] = ()
     settlements: Sequence[Settlement] = ()
     time: float = 0.0
@@ -152,9 +160,18 @@ class Journal:
             if event.transition not in _UNWRITTEN:
                 kind, subject = f"incident.{event.transition}", event.incident.logbook_subject
                 append(self._logbook.appending(kind, subject, incident_entry(event), actor=event.actor))
+        for summed in batch.decision.summed:
+            data = {"messages": summed.messages, "alerts": dict(summed.alerts)}
+            append(self._logbook.appending("notification.summed", f"receiver/{summed.receiver}", data))
         for settlement in batch.settlements:
-            kind = "notification.sent" if settlement.is_delivered else "notification.failed"
+            kind = _settlement_kind(settlement)
             append(self._logbook.appending(kind, f"notification/{settlement.message.key}", message_entry(settlement)))
+
+
+def _settlement_kind(settlement: Settlement) -> str:
+    if settlement.is_superseded:
+        return "notification.superseded"
+    return "notification.sent" if settlement.is_delivered else "notification.failed"
 
 
 def _tell(batch: Batch, lost: Exception | None) -> None:
@@ -173,7 +190,9 @@ def _write(connection: Connection, batches: Sequence[Batch]) -> None:
     for batch in batches:
         save_changes(connection, batch.changes)
         save_incidents(connection, batch.incidents, batch.time)
+        save_messages(connection, batch.decision.messages)
         save_messages(connection, batch.messages)
+        save_memory(connection, batch.decision)
         save_settlements(connection, batch.settlements, batch.time)
         for entry in batch.entries:
             entry(connection)

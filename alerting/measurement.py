@@ -60,6 +60,22 @@ class Measurement:
             registry=registry,
             buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600),
         )
+        self.groups = Gauge("watchkeeper_alert_groups", "Groups of alerts that share a message.", registry=registry)
+        self.posted = Counter(
+            "watchkeeper_posted_alerts_total", "Alerts that others posted, each post of one.", registry=registry
+        )
+        self.summed = Counter(
+            "watchkeeper_notifications_summed_total",
+            "Notifications that were not sent by themselves but counted in a summary, because there were too many.",
+            ["receiver"],
+            registry=registry,
+        )
+        self.superseded = Counter(
+            "watchkeeper_notifications_superseded_total",
+            "Notifications that were not delivered yet when a newer one of their group took their place.",
+            ["receiver"],
+            registry=registry,
+        )
         self.show_alerts(())
 
     def show_groups(self, groups: Iterable[tuple[str, int]]) -> None:
@@ -76,6 +92,8 @@ class Measurement:
         self.notifications.labels(name)
         for outcome in ("retry", "rejected"):
             self.notification_failures.labels(name, outcome)
+        self.summed.labels(name)
+        self.superseded.labels(name)
 
     def show_alerts(self, alerts: Iterable[tuple[AlertState, Severity]]) -> None:
         """Set the number of alerts by state and severity."""

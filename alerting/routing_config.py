@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator
 
 from alerting.inhibit import InhibitRule
 from alerting.matcher import Matcher, new_matcher, parse_matchers, sorted_matchers
-from alerting.rule_file import Text, check_label_name
+from alerting.rule_file import Text
 from alerting.time_interval import (
     TimeInterval,
     parse_days_of_month,
@@ -21,9 +22,11 @@ from alerting.time_interval import (
 )
 from core.config import Duration, SparseSection
 from core.errors import UserError
+from core.yaml_file import Path_
 from metrics.storage import MatchOp
 
-ALL = "..."
+_ALL = "..."
+_LEGACY_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 
 def _checked(check: Callable[[str], object]) -> AfterValidator:
@@ -39,6 +42,11 @@ def _checked(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(keep)
 
 
+def _legacy_name(name: str) -> None:
+    if not _LEGACY_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no label name of letters, digits and '_'; name it under the key of matchers")
+
+
 def _label_name(name: str) -> None:
     if not name:
         raise ValueError("a label name is empty; write it, or remove it")
@@ -46,7 +54,7 @@ def _label_name(name: str) -> None:
 
 Matchers = Annotated[Text, _checked(parse_matchers)]
 Pattern = Annotated[Text, _checked(lambda text: new_matcher("x", MatchOp.REGEX, text))]
-LegacyName = Annotated[str, AfterValidator(check_label_name)]
+LegacyName = Annotated[str, _checked(_legacy_name)]
 
 
 class RouteSection(SparseSection):
@@ -99,7 +107,7 @@ class RouteSection(SparseSection):
     @field_validator("group_by")
     @classmethod
     def _check_names(cls, names: list[str]) -> list[str]:
-        if ALL in names and len(names) > 1:
+        if _ALL in names and len(names) > 1:
             raise ValueError("'...' stands for all labels; do not name others beside it")
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -220,6 +228,39 @@ class TimeIntervalSection(SparseSection):
     def intervals(self) -> tuple[TimeInterval, ...]:
         """The section as the pipeline wants it."""
         return tuple(part.interval for part in self.time_intervals)
+
+
+def route_mistakes(
+    route: RouteSection, receivers: Collection[str], intervals: Collection[str]
+) -> Iterator[tuple[Path_, str]]:
+    """Yield what is wrong with a tree of routes, each with its path from the root.
+
+    Args:
+        receivers, intervals: the names that exist.
+    """
+    if not route.receiver:
+        yield (), "the root has no 'receiver'; name the one that gets what no other route matches"
+    if route.continue_:
+        yield ("continue",), "has no meaning at the root; remove it"
+    for key in ("matchers", "match", "match_re", "mute_time_intervals", "active_time_intervals"):
+        if getattr(route, key):
+            yield (key,), "is not allowed at the root, which takes every alert; move it to a route below"
+    yield from _unknown_names(route, (), receivers, intervals)
+
+
+def _unknown_names(
+    route: RouteSection, path: Path_, receivers: Collection[str], intervals: Collection[str]
+) -> Iterator[tuple[Path_, str]]:
+    if route.receiver and route.receiver not in receivers:
+        known = ", ".join(receivers) or "none; add it under 'receivers'"
+        yield (*path, "receiver"), f"receiver {route.receiver!r} does not exist; known are: {known}"
+    for key in ("mute_time_intervals", "active_time_intervals"):
+        for index, name in enumerate(getattr(route, key)):
+            if name not in intervals:
+                known = ", ".join(intervals) or "none; add it under 'time_intervals'"
+                yield (*path, key, index), f"time interval {name!r} does not exist; known are: {known}"
+    for index, child in enumerate(route.routes):
+        yield from _unknown_names(child, (*path, "routes", index), receivers, intervals)
 
 
 def _matchers(equal: Mapping[str, str], regex: Mapping[str, str], texts: Iterable[str]) -> tuple[Matcher, ...]:

@@ -70,6 +70,18 @@ Duration = Annotated[float, DURATION_MARK, PlainSerializer(format_duration, retu
 """Seconds; in a file, a duration as Prometheus writes it."""
 
 
+class InnerError(ValueError):
+    """What a validator raises that found mistakes deeper inside the value it was given, so that each has its place.
+
+    Args:
+        mistakes: of each, the path from the value to its place, and the message.
+    """
+
+    def __init__(self, mistakes: Sequence[tuple[Path_, str]]) -> None:
+        super().__init__("; ".join(f"{dotted(path)}: {message}" for path, message in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
 def config_error(path: Path_, message: str) -> ConfigError:
     """Return the error for the value at `path` of the config file, whose name only the daemon knows."""
     return ConfigError([Problem("config", 0, 0, dotted(path), message)])
@@ -86,7 +98,8 @@ def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> 
     try:
         return model.model_validate(data, context={"file": document.file})
     except ValidationError as error:
-        problems = [_problem(document, model, path, details) for details in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        problems = [problem for details in found for problem in _problems(document, model, path, details)]
         unique = dict.fromkeys(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         raise ConfigError(list(unique)) from None
 
@@ -110,6 +123,15 @@ def _sections_in(value: object, path: Path_) -> Iterator[tuple[BaseModel, Path_]
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _sections_in(item, (*path, index))
+
+
+def _problems(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Iterator[Problem]:
+    cause = details.get("ctx", {}).get("error")
+    if isinstance(cause, InnerError):
+        location = path + _strip_variants(document, path, tuple(details["loc"]), keep_last=False)
+        yield from (document.problem(location + inner, message) for inner, message in cause.mistakes)
+    else:
+        yield _problem(document, model, path, details)
 
 
 def _problem(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Problem:

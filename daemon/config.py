@@ -25,6 +25,7 @@ from core.config import Duration, NotUsed, Section, SparseSection, unused, valid
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.yaml_file import Document, parse_yaml, read_yaml
+from daemon.alertmanager_file import include
 from daemon.query_config import QueryConfig
 from daemon.state_directory import default_state_directory
 from exporters.remote_write.config import RemoteWriteConfig, doubled_names
@@ -303,17 +304,38 @@ def load(file: Path | None) -> LoadedConfig:
 
     Raises: ConfigError: every mistake, with its place.
     """
-    document = read_yaml(file) if file else parse_yaml("", "built-in defaults")
-    if not isinstance(document.data, dict):
-        message = "must be a mapping of sections, such as 'scrape_configs:'"
-        raise ConfigError([Problem(document.file, 1, 1, "", message)])
-    root = validate(document, config_model())
+    document, included = _read(file)
+    try:
+        root = validate(document, config_model())
+    except ConfigError as error:
+        raise ConfigError([*included, *error.problems]) from None
+    if included:
+        raise ConfigError(included)
     notes = tuple(unused(document, root))
     loaded = LoadedConfig(root, document, file.absolute() if file else None, collector_plugins(), notes)
     problems = list(_cross_check(loaded))
     if problems:
         raise ConfigError(problems)
     return loaded
+
+
+def read_document(file: Path | None) -> Document:
+    """Read a config file, with what it takes from an Alertmanager's, without validating it.
+
+    Raises: ConfigError: it cannot be read, or is no mapping; the place is named.
+    """
+    document, problems = _read(file)
+    if problems:
+        raise ConfigError(problems)
+    return document
+
+
+def _read(file: Path | None) -> tuple[Document, list[Problem]]:
+    document = read_yaml(file) if file else parse_yaml("", "built-in defaults")
+    if not isinstance(document.data, dict):
+        message = "must be a mapping of sections, such as 'scrape_configs:'"
+        raise ConfigError([Problem(document.file, 1, 1, "", message)])
+    return document, include(document)
 
 
 def _cross_check(loaded: LoadedConfig) -> list[Problem]:

@@ -46,7 +46,7 @@ def _section(key: str, field: FieldInfo) -> str:
     return "\n".join(lines)
 
 
-def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
+def _rows(model: type[BaseModel], path: str, above: tuple[type[BaseModel], ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
         here = f"{path}.{field.alias or name}"
         if not _is_supported(field):
@@ -56,7 +56,8 @@ def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
         kind = _kind(_annotation(field)).replace("|", "\\|")
         yield f"| `{here}` | {kind} | {_default(field)} | {meaning} |"
         for inner, inner_path in _models(field, here):
-            yield from _rows(inner, inner_path)
+            if inner not in (model, *above):  # a section that contains itself is told once
+                yield from _rows(inner, inner_path, (model, *above))
 
 
 def _is_supported(field: FieldInfo) -> bool:

@@ -14,6 +14,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from alerting.alert import Alert, AlertState, fingerprint
+from alerting.notify.notice import Notice
 
 NO_TIME = "0001-01-01T00:00:00Z"
 """The time of an end that has not come."""
@@ -66,19 +67,44 @@ def render(group: GroupOfAlerts, *, receiver: str, external_url: str, max_alerts
         max_alerts: the most alerts that are listed, 0 for all; `truncatedAlerts` counts the others.
     """
     alerts = sort_alerts(group.alerts)
+    return _encode(alerts, group.labels, group.key, receiver, external_url, max_alerts)
+
+
+def render_notice(notice: Notice, *, max_alerts: int = 0) -> str:
+    """Return the message for a notice as JSON text, with at most `max_alerts` alerts, 0 for all."""
+    return _encode(
+        notice.alerts,
+        notice.group_labels,
+        notice.group_key,
+        notice.receiver,
+        notice.external_url,
+        max_alerts,
+        notice.truncated,
+    )
+
+
+def _encode(
+    alerts: Sequence[Alert],
+    labels: Mapping[str, str],
+    key: str,
+    receiver: str,
+    external_url: str,
+    max_alerts: int,
+    truncated: int = 0,
+) -> str:
     listed = alerts[:max_alerts] if max_alerts else alerts
     shown = [_alert(alert, external_url) for alert in listed]
     message = {
         "receiver": receiver,
         "status": _status(alerts),
         "alerts": shown,
-        "groupLabels": dict(sorted(group.labels.items())),
-        "commonLabels": _common([alert["labels"] for alert in shown]),
-        "commonAnnotations": _common([alert["annotations"] for alert in shown]),
+        "groupLabels": dict(sorted(labels.items())),
+        "commonLabels": common([alert["labels"] for alert in shown]),
+        "commonAnnotations": common([alert["annotations"] for alert in shown]),
         "externalURL": external_url,
         "version": "4",
-        "groupKey": group.key,
-        "truncatedAlerts": len(alerts) - len(listed),
+        "groupKey": key,
+        "truncatedAlerts": len(alerts) - len(listed) + truncated,
     }
     text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
     # As Go's encoder does, so that the text is safe inside HTML and JavaScript; quotes of JSON stay as they are.
@@ -116,7 +142,8 @@ def format_time(seconds: float) -> str:
     return text.rstrip("0").rstrip(".") + "Z"
 
 
-def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return what all of these have in common."""
     if not mappings:
         return {}
     first, *others = mappings

@@ -60,11 +60,11 @@ def news(
         return "first" if firing else None
     if not sent.firing.issuperset(firing):
         return "changed"
-    if sent.refusals:
-        return "first" if firing and now - sent.at >= _pause(sent.refusals, repeat_interval) else None
     if not firing:
         # Also where ends are not told: it clears the record, so that the next alert is the first again.
         return "changed" if sent.firing else None
+    if sent.refusals:
+        return "first" if now - sent.at >= _pause(sent.refusals, repeat_interval) else None
     if send_resolved and not sent.resolved.issuperset(resolved):
         return "changed"
     return "repeat" if sent.at < now - repeat_interval else None

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from alerting.alert import Alert, AlertState, Moment, Transition, alert_id, fingerprint, severity_of
-from metrics.label import labels_of
+from alerting.alert import Alert, AlertState, Moment, Transition, alert_id, severity_of
+from metrics.label import Labels, labels_of
 
 ENDED_KEPT_SECONDS = 1800.0
 """So long an ended alert is remembered, because who posted it repeats its end for a while."""
@@ -87,7 +87,7 @@ class Posted:
 
     def __init__(self) -> None:
         self.resolve_timeout = 300.0
-        self._known: dict[str, tuple[Alert, Span]] = {}
+        self._known: dict[Labels, tuple[Alert, Span]] = {}
 
     def restore(self, alerts: Iterable[Alert], now: float) -> None:
         """Take back alerts that fired when the last process ended.
@@ -98,7 +98,7 @@ class Posted:
             ends_at = alert.expires_at if alert.expires_at is not None else now
             grace = min(self.resolve_timeout, max(0.0, ends_at - alert.updated_at))
             span = Span(alert.started_at, max(ends_at, now + grace), is_timeout=True, posted_at=alert.updated_at)
-            self._known[fingerprint(alert.labels)] = replace(alert, expires_at=span.ends_at), span
+            self._known[tuple(sorted(alert.labels.items()))] = replace(alert, expires_at=span.ends_at), span
 
     def post(self, alerts: Iterable[PostedAlert], now: Moment) -> list[Update]:
         """Take in posted alerts and return what changed, in their order."""
@@ -123,7 +123,7 @@ class Posted:
         return ((alert, span) for alert, span in self._known.values() if alert.state is AlertState.FIRING)
 
     def _post(self, posted: PostedAlert, now: Moment) -> Update | None:
-        key = fingerprint(posted.labels)
+        key = tuple(sorted(posted.labels.items()))
         span = span_of(posted, now.wall, self.resolve_timeout)
         old, old_span = self._known.get(key, (None, None))
         if old_span is not None:
@@ -138,7 +138,7 @@ class Posted:
         is_news = (alert.annotations, alert.fired_at) != (old.annotations, old.fired_at)
         return Update(None, alert, is_news)
 
-    def _begin(self, key: str, posted: PostedAlert, span: Span, now: Moment) -> Update:
+    def _begin(self, key: Labels, posted: PostedAlert, span: Span, now: Moment) -> Update:
         labels = dict(posted.labels)
         alert = Alert(
             id=alert_id("", labels, now.wall),
@@ -160,7 +160,7 @@ class Posted:
         self._known[key] = alert, span
         return Update(Transition.FIRING, alert)
 
-    def _end(self, key: str, alert: Alert, span: Span) -> Update:
+    def _end(self, key: Labels, alert: Alert, span: Span) -> Update:
         over = replace(alert, state=AlertState.RESOLVED, resolved_at=span.ends_at, expires_at=None)
         self._known[key] = over, span
         return Update(Transition.RESOLVED, over)
