@@ -95,6 +95,12 @@ class AlertingConfig(EscalationConfig):
         description="Who is told what; the first receiver, of everything and at once, where it is absent.",
         examples=[{"receiver": "team", "group_by": ["alertname"]}],
     )
+    notification_limit: int = Field(
+        50,
+        ge=0,
+        description="The most messages of groups that a receiver gets in a minute; others are summed up. 0 for all.",
+        examples=[20],
+    )
     alertmanager_config: Path | None = Field(
         None,
         description="An Alertmanager's config file, read as it is, in place of receivers, route and so on here.",

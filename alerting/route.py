@@ -24,8 +24,8 @@ GROUP_INTERVAL_SECONDS = 300.0
 REPEAT_INTERVAL_SECONDS = 14_400.0
 
 DEFAULT_GROUP_BY = ("alertname", "service", "environment")
-DEFAULT_GROUP_INTERVAL_SECONDS = 10.0
-"""Of the route that there is where a config has none: a small team wants to hear of an end when it comes."""
+DEFAULT_GROUP_INTERVAL_SECONDS = 0.0
+"""Of the route that there is where a config has none: each change is told at once."""
 
 
 @dataclass(frozen=True, slots=True)

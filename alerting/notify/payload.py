@@ -130,7 +130,7 @@ def _alert(alert: Alert, external_url: str) -> dict[str, Any]:
         "annotations": dict(sorted(alert.annotations.items())),
         "startsAt": format_time(started),
         "endsAt": NO_TIME if alert.resolved_at is None else format_time(alert.resolved_at),
-        "generatorURL": f"{external_url}/#alert/{alert.id}",
+        "generatorURL": alert.generator_url if alert.is_posted else f"{external_url}/#alert/{alert.id}",
         "fingerprint": fingerprint(alert.labels),
     }
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from alerting.notify.attempt import Attempt, Outcome, judge
 from alerting.notify.message import Message
+from alerting.notify.notice import Notice
+from alerting.notify.payload import render_notice
 from alerting.notify.receiver_config import WebhookSection, check_url
 from alerting.notify.secret import SecretError, read_secret
 from alerting.notify.signature import signed_headers
@@ -45,10 +47,16 @@ class Webhook:
         base: the folder that relative paths start from.
     """
 
-    def __init__(self, section: WebhookSection, base: Path, clock: Clock) -> None:
+    def __init__(self, section: WebhookSection, base: Path, clock: Clock, index: int = 0) -> None:
+        self.name = f"webhook/{index}"
+        self.send_resolved = section.send_resolved
         self._section = section
         self._base = base
         self._clock = clock
+
+    def render(self, notice: Notice) -> str:
+        """Return the message in the very bytes of Alertmanager's."""
+        return render_notice(notice, max_alerts=self._section.max_alerts)
 
     async def send(self, session: aiohttp.ClientSession, message: Message) -> Attempt:
         """Post a message and return what became of it; raises nothing that can be expected."""

@@ -196,7 +196,7 @@ class Pipeline:
         pause = self._pause()
         if pause is not None and pause <= 0:
             return
-        waiting = [asyncio.ensure_future(self._wake.wait())]
+        waiting: list[asyncio.Future[object]] = [asyncio.ensure_future(self._wake.wait())]
         if pause is not None:
             waiting.append(asyncio.ensure_future(self._clock.sleep(pause)))
         try:
@@ -214,9 +214,8 @@ class Pipeline:
             pauses.append(look_at - now.monotonic)
             if self._silences_change_at is None or self._silences_change_at > now.wall:
                 self._silences_change_at = self._stages.next_change(now.wall)
-        for moment in (self._posted.next_end(), self._silences_change_at):
-            if moment is not None:
-                pauses.append(min(MAX_PAUSE_SECONDS, moment - now.wall))
+        moments = (self._posted.next_end(), self._silences_change_at)
+        pauses += [min(MAX_PAUSE_SECONDS, moment - now.wall) for moment in moments if moment is not None]
         return min(pauses, default=None)
 
     def _now(self) -> Moment:

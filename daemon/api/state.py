@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
-from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
+from alerting.rule_status import GroupStatus, RuleStatus
 from collectors.collector import Readings
 from collectors.manager import TargetStatus
 from collectors.remote_write.receiver import Receipt

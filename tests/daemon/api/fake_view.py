@@ -13,9 +13,9 @@ from actions.deployment.revision import Revision, RevisionState
 from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
 from alerting.alert import Alert, AlertState, Severity
-from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
+from alerting.rule_status import GroupStatus, RuleStatus
 from collectors.manager import TargetStatus
 from collectors.push.address import source_of
 from collectors.remote_write.config import RemoteWriteReceiverConfig
