@@ -6,13 +6,15 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from alerting.alert import Alert, AlertEvent, AlertState, Moment, Transition
 from alerting.config import AlertingConfig
+from alerting.escalation_door import EscalationDoor
 from alerting.evaluator import Evaluator
 from alerting.health import Aspect, Health, Reason, aspect_of, assess
 from alerting.incident import Incident, IncidentEvent, IncidentTransition
@@ -46,6 +48,9 @@ from core.yaml_file import Document
 from metrics.frame import Frame
 from metrics.promql.asking import InstantEngine
 from metrics.storage import Storage
+
+if TYPE_CHECKING:
+    from alerting.escalation_desk import EscalationDesk
 
 _log = logging.getLogger(__name__)
 
@@ -102,7 +107,14 @@ class Alerting:
         self._receivers: list[str] = []
         self._incidents = Incidents()
         self._measurement.incidents.set_function(lambda: float(len(self._incidents.open)))
-        self._journal = Journal(database, logbook, clock, self._measurement, on_committed=self._committed)
+        self._logbook = logbook
+        self._registry = registry
+        self._external_labels: Mapping[str, str] = {}
+        self.escalation = EscalationDoor(database, self._make_escalation)
+        self._journal = Journal(
+            database, logbook, clock, self._measurement,
+            on_committed=self._committed, extend=self.escalation.extend,
+        )  # fmt: skip
         self.desk = IncidentDesk(self._incidents, self._journal, database, clock)
         self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled)
         self.silences = Silences(database, logbook, clock, registry, on_changed=self._silences_changed)
@@ -139,6 +151,7 @@ class Alerting:
         """End evaluation; what is decided is still written down, and answers under way are waited for, for a moment."""
         await cancel_and_wait(self._evaluation)
         await self.pipeline.stop()
+        await self.escalation.stop()
         if self._writing is not None:
             await self._journal.flush(0.5)
         await self._outbox.stop()
@@ -167,11 +180,11 @@ class Alerting:
         """
         folder = base if base is not None else Path(document.file).parent if document is not None else Path()
         groups = await asyncio.to_thread(load_rules, config, folder, document, defaults)
-        self._tell_as(config, folder, external_labels or {})
+        await self._tell_as(config, folder, external_labels or {})
         await self._evaluator.set_groups(groups)
         self._configured.set()
 
-    def _tell_as(self, config: AlertingConfig, folder: Path, external_labels: Mapping[str, str]) -> None:
+    async def _tell_as(self, config: AlertingConfig, folder: Path, external_labels: Mapping[str, str]) -> None:
         receivers: dict[str, list[Webhook]] = {
             receiver.name: [
                 Webhook(webhook, folder, self._clock, index) for index, webhook in enumerate(receiver.webhook_configs)
@@ -191,6 +204,8 @@ class Alerting:
                 notification_limit=config.notification_limit,
             )
         )
+        self._external_labels = external_labels
+        await self.escalation.configure(config, receivers)
 
     def receivers(self) -> list[str]:
         """Return the names of the receivers, in the order of the config."""
@@ -312,6 +327,7 @@ class Alerting:
         while True:
             try:
                 await self.silences.start()
+                await self.escalation.restore()
                 stored, incidents, messages, resolved, closed, memory = await self._load()
                 break
             except StoreUnavailableError as error:
@@ -338,6 +354,7 @@ class Alerting:
         if orphans:
             self._changed(orphans, now)
         await self.pipeline.start()
+        self.escalation.start()
 
     async def _load(
         self,
@@ -379,10 +396,28 @@ class Alerting:
     def _silences_changed(self) -> None:
         self.pipeline.conditions_changed()
 
+    def _make_escalation(self) -> EscalationDesk:
+        from alerting.escalation_desk import EscalationDesk  # noqa: PLC0415 - only where somebody escalates
+
+        return EscalationDesk(
+            self._database, self._logbook, self._clock, self._tasks, self._registry,
+            add=self._journal.add, alerts_of=self._alerts_of, external_url=self.external_url,
+        )  # fmt: skip
+
+    def _alerts_of(self, incident: Incident) -> list[Alert]:
+        """Return the alerts of an incident that are known now, as receivers are told of them."""
+        wanted = set(incident.alerts)
+        found = [*self._resolved, *self.pipeline.posted_alerts()]
+        found += [alert for _, state, _ in self._evaluator.rules() for alert in alerts_of(state)]
+        return [
+            replace(alert, labels={**self._external_labels, **alert.labels}) for alert in found if alert.id in wanted
+        ]
+
     def _settled(self, settlement: Settlement) -> None:
         now = self._clock.now()
         decision = self.pipeline.settled(settlement, now)
         self._journal.add(Batch(decision=decision, settlements=[settlement], time=now))
+        self.escalation.settled(settlement)
 
     def _committed(self, batch: Batch) -> None:
         self._outbox.add([*batch.decision.messages, *batch.messages])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import actions.migrations
-import alerting.escalation_table
 import alerting.migrations
 import alerting.silences
 import collectors.push.table
@@ -14,7 +13,6 @@ from core.db.migration import Migration
 MIGRATIONS: tuple[Migration, ...] = (
     *core.logbook.MIGRATIONS,
     *alerting.migrations.MIGRATIONS,
-    *alerting.escalation_table.MIGRATIONS,
     *alerting.silences.MIGRATIONS,
     *actions.migrations.MIGRATIONS,
     *collectors.push.table.MIGRATIONS,

@@ -62,7 +62,7 @@ class Phone:
     async def send(self, _session: object, message: Message) -> Attempt:
         outcome = self.answers.pop(0) if self.answers else Outcome.DELIVERED
         if outcome is Outcome.DELIVERED:
-            self.got.append((self.clock.now(), f"{self.receiver} {message.status}", message.body))
+            self.got.append((message.created_at, f"{self.receiver} {message.status}", message.body))
         return Attempt(outcome, outcome.value)
 
 
@@ -107,7 +107,7 @@ class EscalationHouse:
             assert await self.journal.flush(10)
         await settle()
 
-    async def wait(self, seconds: float, every: float = 50.0) -> None:
+    async def wait(self, seconds: float, every: float = 500.0) -> None:
         """Let time pass, in steps, because the disk takes its own time."""
         await self.flush()
         while seconds > 0:

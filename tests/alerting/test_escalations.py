@@ -120,9 +120,7 @@ async def test_a_severity_that_rises_begins_an_escalation(tmp_path: Path) -> Non
 
 async def test_the_first_choice_that_fits_counts(tmp_path: Path) -> None:
     other = "  - {name: other, steps: [{notify: [{receiver: team}]}]}\n"
-    choices = (
-        "incidents: {escalation: [{policy: other, services: [shop-2]}, {policy: default, severities: [high]}]}"
-    )
+    choices = "incidents: {escalation: [{policy: other, services: [shop-2]}, {policy: default, severities: [high]}]}"
     async with escalation_house(tmp_path, escalation_config(POLICY + other + choices)) as here:
         await here.open(1, severity=Severity.HIGH)
         await here.open(2)
