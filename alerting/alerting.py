@@ -205,7 +205,7 @@ class Alerting:
             )
         )
         self._external_labels = external_labels
-        await self.escalation.configure(config, receivers)
+        await self.escalation.configure(config)
 
     def receivers(self) -> list[str]:
         """Return the names of the receivers, in the order of the config."""
@@ -401,17 +401,15 @@ class Alerting:
 
         return EscalationDesk(
             self._database, self._logbook, self._clock, self._tasks, self._registry,
-            add=self._journal.add, alerts_of=self._alerts_of, external_url=self.external_url,
+            add=self._journal.add, messages_of=self.pipeline.messages, alerts_of=self._alerts_of,
+            external_url=self.external_url,
         )  # fmt: skip
 
     def _alerts_of(self, incident: Incident) -> list[Alert]:
         """Return the alerts of an incident that are known now, as receivers are told of them."""
         wanted = set(incident.alerts)
-        found = [*self._resolved, *self.pipeline.posted_alerts()]
-        found += [alert for _, state, _ in self._evaluator.rules() for alert in alerts_of(state)]
-        return [
-            replace(alert, labels={**self._external_labels, **alert.labels}) for alert in found if alert.id in wanted
-        ]
+        ended = [replace(one, labels={**self._external_labels, **one.labels}) for one in self._resolved]
+        return [alert for alert in (*ended, *self.pipeline.alerts()) if alert.id in wanted]
 
     def _settled(self, settlement: Settlement) -> None:
         now = self._clock.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
@@ -13,10 +13,11 @@ from alerting.config import AlertingConfig
 from alerting.escalation import Chain
 from alerting.escalation_config import make_plan
 from alerting.escalation_store import load_chain, load_chains, load_overrides
-from alerting.escalations import Book, Escalations, Receivers
+from alerting.escalations import Book, Escalations
 from alerting.incident import Incident
 from alerting.journal import Batch
 from alerting.notify.message import Message
+from alerting.notify.notice import Notice
 from alerting.notify.outbox import load_undelivered
 from alerting.schedule import Override
 from alerting.schedules import Schedules
@@ -31,6 +32,7 @@ class EscalationDesk:
 
     Args:
         add: queues a batch for the database; calls `escalations.extend` with it.
+        messages_of: the messages that tell a receiver of a notice, one for each of its addresses.
         alerts_of: the alerts of an incident that are known now, firing or ended.
     """
 
@@ -43,6 +45,7 @@ class EscalationDesk:
         registry: CollectorRegistry,
         *,
         add: Callable[[Batch], None],
+        messages_of: Callable[[Notice], Sequence[Message]],
         alerts_of: Callable[[Incident], Collection[Alert]],
         external_url: str = "",
     ) -> None:
@@ -51,22 +54,25 @@ class EscalationDesk:
         self._tasks = tasks
         self.schedules = Schedules(database, logbook, clock)
         self.escalations = Escalations(
-            logbook, clock, registry, self.schedules, add=add, alerts_of=alerts_of, external_url=external_url
+            logbook,
+            clock,
+            registry,
+            self.schedules,
+            add=add,
+            messages_of=messages_of,
+            alerts_of=alerts_of,
+            external_url=external_url,
         )
         self._task: asyncio.Task[None] | None = None
 
-    def configure(self, config: AlertingConfig, receivers: Receivers) -> None:
-        """Follow a config.
-
-        Args:
-            receivers: the addresses of each receiver.
-        """
+    def configure(self, config: AlertingConfig) -> None:
+        """Follow a config."""
         people = {person.name: person.receiver for person in config.people}
         self.schedules.configure([section.build() for section in config.schedules], people)
         plans = {
             section.name: make_plan(section, config.schedules, config.people) for section in config.escalation_policies
         }
-        self.escalations.configure(Book(plans, config.incidents.escalation, receivers))
+        self.escalations.configure(Book(plans, config.incidents.escalation))
 
     async def restore(self) -> None:
         """Take back what an earlier process left, before its incidents come as events.

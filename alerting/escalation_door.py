@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from alerting.config import AlertingConfig
 from alerting.escalation_table import has_chains
 from alerting.journal import Batch
-from alerting.notify.notice import Integration
 from alerting.notify.outbox import Settlement
 from core.db.database import Database
 
@@ -31,7 +30,6 @@ class EscalationDoor:
         self._desk: EscalationDesk | None = None
         self._is_restored = False
         self._config = AlertingConfig()
-        self._receivers: Mapping[str, Sequence[Integration]] = {}
 
     @property
     def schedules(self) -> Schedules | None:
@@ -45,16 +43,14 @@ class EscalationDoor:
         """
         return None if self._desk is None else await self._desk.chain(incident)
 
-    async def configure(self, config: AlertingConfig, receivers: Mapping[str, Sequence[Integration]]) -> None:
+    async def configure(self, config: AlertingConfig) -> None:
         """Follow a config.
 
-        Args:
-            receivers: the addresses of each receiver.
         Raises: StoreUnavailableError: the first escalation of a running daemon cannot be read now.
         """
-        self._config, self._receivers = config, receivers
+        self._config = config
         if self._desk is not None:
-            self._desk.configure(config, receivers)
+            self._desk.configure(config)
         elif config.escalation_policies or config.schedules:
             desk = self._open()
             if self._is_restored:
@@ -93,5 +89,5 @@ class EscalationDoor:
 
     def _open(self) -> EscalationDesk:
         self._desk = self._make()
-        self._desk.configure(self._config, self._receivers)
+        self._desk.configure(self._config)
         return self._desk

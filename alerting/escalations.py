@@ -32,8 +32,8 @@ from alerting.escalation_notice import incident_of, make_notice
 from alerting.escalation_store import saving
 from alerting.incident import Incident, IncidentEvent, IncidentTransition
 from alerting.journal import Batch
-from alerting.notify.message import Message, message_key
-from alerting.notify.notice import Integration, Links, Notice
+from alerting.notify.message import Message
+from alerting.notify.notice import Links, Notice
 from alerting.notify.outbox import Settlement
 from alerting.schedules import Schedules
 from core.clock import Clock
@@ -44,8 +44,6 @@ _log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_SECONDS = 60.0
 
-Receivers = Mapping[str, Sequence[Integration]]
-
 
 @dataclass(frozen=True, slots=True)
 class Book:
@@ -54,12 +52,10 @@ class Book:
     Attributes:
         plans: by the name of their policies.
         choices: which incidents escalate by which; the first plan is for all of them where there are none.
-        receivers: the addresses of each receiver.
     """
 
     plans: Mapping[str, Plan] = field(default_factory=dict)
     choices: Sequence[EscalationChoiceSection] = ()
-    receivers: Receivers = field(default_factory=dict)
 
     def plan_for(self, incident: Incident, now: float) -> Plan | None:
         """Return by what an incident escalates that opens now; None where it does not."""
@@ -94,6 +90,7 @@ class Escalations:
 
     Args:
         add: queues a batch for the database; calls `extend` with it.
+        messages_of: the messages that tell a receiver of a notice, one for each of its addresses; may raise.
         alerts_of: the alerts of an incident that are known now, firing or ended.
         links: those of an incident for what shares some labels and goes to one person, if that is known.
         suspects: recent changes that may have caused an incident.
@@ -107,6 +104,7 @@ class Escalations:
         schedules: Schedules,
         *,
         add: Callable[[Batch], None],
+        messages_of: Callable[[Notice], Sequence[Message]],
         alerts_of: Callable[[Incident], Collection[Alert]],
         links: Callable[[Incident, Mapping[str, str], str], Links] = lambda *_: Links(),
         suspects: Callable[[Incident], tuple[str, ...]] = lambda _incident: (),
@@ -116,6 +114,7 @@ class Escalations:
         self._clock = clock
         self._schedules = schedules
         self._add = add
+        self._messages_of = messages_of
         self._alerts_of = alerts_of
         self._links = links
         self._suspects = suspects
@@ -278,7 +277,7 @@ class Escalations:
         reach = self._reach(before.plan, step, batch.time)
         messages = self._messages(incident, reach.receivers, "firing")
         told = dict.fromkeys(message.receiver for message in messages)
-        reach.unreached += [f"receiver {name}: no address" for name in reach.receivers if name not in told]
+        reach.unreached += [f"receiver {name}: could not be told" for name in reach.receivers if name not in told]
         chain = replace(chain, told=tuple(dict.fromkeys((*chain.told, *told))))
         self._save(batch, chain)
         if delay > LATE_SECONDS:
@@ -332,27 +331,17 @@ class Escalations:
         now = self._clock.now()
         found = list({alert.id: alert for alert in (*self._alerts_of(incident), *ended)}.values())
         suspects = self._suspects(incident)
-        messages = []
+        messages: list[Message] = []
         for receiver, person in receivers.items():
             is_over = status == "resolved"
             notice = make_notice(incident, found, receiver, now, is_over=is_over, external_url=self._external_url)
             links = self._links(incident, notice.group_labels, person)
             notice = replace(notice, links=links, suspects=suspects)
-            for integration in self._book.receivers.get(receiver, ()):
-                if status == "resolved" and not integration.send_resolved:
-                    continue
-                body = self._render(integration, notice)
-                if body is not None:
-                    key = message_key(receiver, integration.name, body, now)
-                    messages.append(Message(key, receiver, integration.name, notice.group_key, status, body, now))
+            try:
+                messages += self._messages_of(notice)
+            except Exception:  # noqa: BLE001 - a mistake in one receiver's template must not keep others from being told
+                _log.exception("escalation: no message for %s", receiver)
         return messages
-
-    def _render(self, integration: Integration, notice: Notice) -> str | None:
-        try:
-            return integration.render(notice)
-        except Exception:  # noqa: BLE001 - a mistake in one receiver's template must not keep others from being told
-            _log.exception("escalation: no message for %s %s", notice.receiver, integration.name)
-            return None
 
     # What is kept.
 

@@ -18,7 +18,7 @@ from alerting.incident import Incident, IncidentEvent, IncidentStatus, IncidentT
 from alerting.journal import Batch, Journal
 from alerting.measurement import Measurement
 from alerting.notify.attempt import Attempt, Outcome
-from alerting.notify.message import Message
+from alerting.notify.message import Message, message_key
 from alerting.notify.notice import Notice
 from alerting.notify.outbox import Outbox, load_undelivered
 from core.clock import Clock
@@ -175,6 +175,14 @@ async def escalation_house(
     def extend(batch: Batch) -> Batch:
         return desk.escalations.extend(batch)
 
+    def messages_of(notice: Notice) -> list[Message]:
+        phone = phones.get(notice.receiver)
+        if phone is None or (notice.status == "resolved" and not phone.send_resolved):
+            return []
+        body = phone.render(notice)
+        key = message_key(notice.receiver, phone.name, body, notice.now)
+        return [Message(key, notice.receiver, phone.name, notice.group_key, notice.status, body, notice.now)]
+
     def add(batch: Batch) -> None:
         journal.add(batch)
 
@@ -186,14 +194,14 @@ async def escalation_house(
     )  # fmt: skip
     house: EscalationHouse
     desk = EscalationDesk(
-        database, logbook, clock, tasks, registry, add=add,
+        database, logbook, clock, tasks, registry, add=add, messages_of=messages_of,
         alerts_of=lambda _incident: house.alerts,
     )  # fmt: skip
     house = EscalationHouse(clock, database, logbook, registry, journal, desk, phones, got, clock.now())
     await database.start()
     writing = tasks.spawn(journal.run, name="journal")
     try:
-        desk.configure(config, {name: [phone] for name, phone in phones.items()})
+        desk.configure(config)
         await desk.restore()
         for incident in incidents:
             await house.happen(IncidentTransition.RESTORED, incident)
