@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from alerting.escalation_store import add_override, remove_override
+from alerting.local_time import Zone
 from alerting.schedule import Override, Schedule, Shift, next_shift, on_call, shifts
 from core.clock import Clock
 from core.db.database import Database
@@ -74,6 +75,13 @@ class Schedules:
         """Return who is on call by a schedule of the config; by a copy of it where the config has it no more."""
         schedule = self._schedules.get(name, copy)
         return () if schedule is None else on_call(self._with_added(schedule), moment)
+
+    def zone_of(self, name: str) -> Zone:
+        """Return the time zone of a schedule.
+
+        Raises: NotFoundError: there is no such schedule.
+        """
+        return self._found(name).zone
 
     def status(self, moment: float, *, name: str = "", horizon_seconds: float = 0.0) -> list[OnCall]:
         """Return who is on call, by every schedule or one; looks up much, so it is for a thread.

@@ -17,6 +17,7 @@ from daemon.api.connections import Limits
 from daemon.api.console import asset_answer
 from daemon.api.intake import IntakeRoutes
 from daemon.api.middleware import ACTOR
+from daemon.api.on_call import OnCallRoutes
 from daemon.api.overview import OverviewBuilder, all_alerts
 from daemon.api.prometheus.routes import prometheus_routes
 from daemon.api.state import DaemonView
@@ -41,6 +42,7 @@ class Routes:
         self._limits = limits
         self._intake = IntakeRoutes(view, limits.body_seconds)
         self._body_seconds = limits.body_seconds
+        self._on_call = OnCallRoutes(view, stream.changed, limits.body_seconds)
 
     def table(self) -> list[web.RouteDef]:
         """Return all routes."""
@@ -71,6 +73,7 @@ class Routes:
             get(ROOT + "/logbook/verify", self._verify_logbook),
             *prometheus_routes(self._view, self._limits),
             *self._intake.table(),
+            *self._on_call.table(ROOT),
         ]
 
     # For people and other programs.

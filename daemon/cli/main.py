@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from core.errors import ConfigError, WatchkeeperError
-from daemon.cli import acting, listing, logbook, own, query, status, testing
+from daemon.cli import acting, listing, logbook, oncall, own, query, status, testing
 from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
 from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
@@ -30,6 +30,13 @@ _logbook = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 _logbook.callback()(logbook.logbook)
 _logbook.command("verify")(logbook.verify)
 
+_oncall = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+_oncall.callback()(oncall.oncall)
+_override = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Let somebody stand in, or take it back.")
+_override.command("add")(oncall.add)
+_override.command("remove")(oncall.remove)
+_oncall.add_typer(_override, name="override")
+
 _test = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out what you wrote, without a daemon.")
 _test.command("rules")(testing.rules)
 
@@ -41,6 +48,7 @@ app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("alerts")(listing.alerts)
 app.command("incidents")(listing.incidents)
+app.add_typer(_oncall, name="oncall")
 app.command("targets")(listing.targets)
 app.command("deploy")(acting.deploy)
 app.command("rollback")(acting.rollback)

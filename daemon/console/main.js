@@ -10,6 +10,7 @@ import { heading, tick } from "./parts.js";
 import { alerts, incidents } from "./section_alerts.js";
 import { banners, foot, health, host, lost } from "./section_health.js";
 import { logbook } from "./section_logbook.js";
+import { onCall, readOnCall } from "./section_oncall.js";
 import { operations, underWay } from "./section_operations.js";
 import { services } from "./section_services.js";
 import { targets } from "./section_targets.js";
@@ -35,6 +36,7 @@ function showAll() {
   show("underway", underWay(overview));
   show("incidents", incidents(overview, timelines));
   show("alerts", alerts(overview));
+  showOnCall();
   show("services", services(overview));
   show("machine", [heading("machine", "This machine", `the last ${plural(windowSeconds(overview) / 60, "minute")}`), h("div", { class: "charts card", "data-key": "machine-charts" }, machineGraphs())]);
   show("targets", targets(overview));
@@ -43,6 +45,12 @@ function showAll() {
   show("foot", foot(overview));
   document.title = title(overview);
   document.body.dataset.shown = String(overview.now);
+}
+
+function showOnCall() {
+  const content = onCall();
+  place("oncall").hidden = content.length === 0;
+  show("oncall", content);
 }
 
 function linkState() {
@@ -75,6 +83,7 @@ function onOverview(fresh) {
   watchServices(fresh.services);
   if (isFirst) keepFresh();
   const newest = fresh.logbook.at(-1)?.number ?? 0;
+  readOnCall(showOnCall, newest !== timelinesOf);
   if (newest !== timelinesOf) {
     timelinesOf = newest;
     readTimelines();
@@ -106,3 +115,4 @@ document.addEventListener("toggle", (event) => event.target.matches?.("details[d
 showAll();
 follow(onOverview, onLink);
 setInterval(tick, 1000);
+setInterval(() => readOnCall(showOnCall), 60_000);

@@ -13,9 +13,11 @@ from actions.deployment.revision import Revision, RevisionState
 from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
 from alerting.alert import Alert, AlertState, Severity
+from alerting.escalation import Chain
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from alerting.rule_status import GroupStatus, RuleStatus
+from alerting.schedules import Schedules
 from collectors.manager import TargetStatus
 from collectors.push.address import source_of
 from collectors.remote_write.config import RemoteWriteReceiverConfig
@@ -83,11 +85,21 @@ class FakeCollectors:
 
 
 @dataclass
+class FakeEscalation:
+    schedules: Schedules | None = None
+    chains: dict[int, Chain] = field(default_factory=dict)
+
+    async def chain(self, incident: int) -> Chain | None:
+        return self.chains.get(incident)
+
+
+@dataclass
 class FakeAlerting:
     shown: list[Alert] = field(default_factory=list)
     opened: list[Incident] = field(default_factory=list)
     written: list[RuleStatus] = field(default_factory=list)
     grouped: list[GroupStatus] = field(default_factory=list)
+    escalation: FakeEscalation = field(default_factory=FakeEscalation)
 
     def alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
