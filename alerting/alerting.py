@@ -24,9 +24,9 @@ from alerting.incidents import Incidents
 from alerting.journal import Batch, Journal
 from alerting.load import load_rules
 from alerting.measurement import Measurement
+from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
 from alerting.notify.message import Message
 from alerting.notify.outbox import Delivery, Outbox, Rejection, Settlement, load_rejected, load_undelivered
-from alerting.notify.webhook import Webhook
 from alerting.pipeline.decision import Decision, Memory
 from alerting.pipeline.dispatch import Settings
 from alerting.pipeline.pipeline import Pipeline
@@ -38,6 +38,7 @@ from alerting.rule_state import Change
 from alerting.rule_status import GroupStatus, RuleStatus, alerts_of, status_of
 from alerting.silences import Silences
 from alerting.store import forget_old, load_active, load_resolved
+from alerting.template.rule_function import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
@@ -51,6 +52,9 @@ from metrics.storage import Storage
 
 if TYPE_CHECKING:
     from alerting.escalation_desk import EscalationDesk
+    from alerting.notify.guarded import Guarded
+    from alerting.notify.outbox import Address
+    from alerting.pipeline.teller import Receivers
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +109,7 @@ class Alerting:
         self._measurement = Measurement(registry)
         self.external_url = external_url
         self._receivers: list[str] = []
+        self._config = AlertingConfig()
         self._incidents = Incidents()
         self._measurement.incidents.set_function(lambda: float(len(self._incidents.open)))
         self._logbook = logbook
@@ -168,6 +173,7 @@ class Alerting:
         document: Document | None = None,
         defaults: GroupDefaults = NO_DEFAULTS,
         external_labels: Mapping[str, str] | None = None,
+        notification: NotificationDefaults = NO_NOTIFICATION_DEFAULTS,
     ) -> None:
         """Follow a config: its rules, receivers and route.
 
@@ -176,40 +182,57 @@ class Alerting:
             document: the config file, for the places of its mistakes.
             defaults: for groups of rules that do not say them themselves.
             external_labels: put on alerts where others are told of them, unless an alert has its own.
+            notification: what receivers take that do not say it themselves.
         Raises: ConfigError: every mistake in rule files and secret files; nothing is changed then.
         """
         folder = base if base is not None else Path(document.file).parent if document is not None else Path()
-        groups = await asyncio.to_thread(load_rules, config, folder, document, defaults)
-        await self._tell_as(config, folder, external_labels or {})
-        await self._evaluator.set_groups(groups)
-        self._configured.set()
-
-    async def _tell_as(self, config: AlertingConfig, folder: Path, external_labels: Mapping[str, str]) -> None:
-        receivers: dict[str, list[Webhook]] = {
-            receiver.name: [
-                Webhook(webhook, folder, self._clock, index) for index, webhook in enumerate(receiver.webhook_configs)
-            ]
-            for receiver in config.receivers
-        }
+        groups = await asyncio.to_thread(load_rules, config, folder, document, defaults, notification)
+        receivers = await self._connect(config, folder, notification)
         routing = routing_of(config)
-        self._receivers = list(receivers)
-        self._outbox.configure({(name, one.name): one for name, several in receivers.items() for one in several})
+        self._receivers, self._config = list(receivers), config
         self.pipeline.configure(
             Settings(
                 route=routing.route,
                 receivers=receivers,
                 inhibit_rules=routing.inhibit_rules,
                 intervals=routing.time_intervals,
-                external_labels=external_labels,
+                external_labels=external_labels or {},
                 notification_limit=config.notification_limit,
+                resolve_timeout=notification.resolve_timeout,
             )
         )
-        self._external_labels = external_labels
+        self._external_labels = external_labels or {}
         await self.escalation.configure(config)
+        self._evaluator.surround(Surroundings(external_labels or {}, self.external_url))
+        await self._evaluator.set_groups(groups)
+        self._configured.set()
+
+    async def _connect(self, config: AlertingConfig, folder: Path, notification: NotificationDefaults) -> Receivers:
+        """Have the outbox deliver to a config's receivers, and return them."""
+        if not config.receivers:
+            self._outbox.configure({})
+            return {}
+        # Imported here because a daemon that tells nobody needs none of it.
+        from alerting.notify.integrations import by_receiver, integrations  # noqa: PLC0415
+        from alerting.notify.setting import make_setting  # noqa: PLC0415
+
+        def make() -> dict[Address, Guarded]:
+            setting = make_setting(config.templates, folder, notification, self._clock)
+            return integrations(config.receivers, setting, self._measurement.circuits_open)
+
+        found = await asyncio.to_thread(make)
+        self._outbox.configure(found)
+        return by_receiver(config.receivers, found)
 
     def receivers(self) -> list[str]:
         """Return the names of the receivers, in the order of the config."""
         return list(self._receivers)
+
+    def routing_text(self) -> str:
+        """Return the part of the config that Alertmanager has too, as YAML without secrets."""
+        from alerting.routing_text import routing_text  # noqa: PLC0415 - for the few who ask
+
+        return routing_text(self._config)
 
     def use_engine(self, engine: InstantEngine) -> None:
         """Evaluate rules by this engine from now on.

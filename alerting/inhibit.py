@@ -43,9 +43,7 @@ class _Sources:
         return tuple(labels.get(name, "") for name in self.rule.equal)
 
     def put(self, identity: str, labels: Mapping[str, str]) -> None:
-        if matches(self.rule.source, labels):
-            found = self.by_values.setdefault(self.values(labels), {})
-            found[identity] = matches(self.rule.target, labels)
+        self.by_values.setdefault(self.values(labels), {})[identity] = matches(self.rule.target, labels)
 
     def drop(self, identity: str, labels: Mapping[str, str]) -> None:
         values = self.values(labels)
@@ -69,15 +67,12 @@ class Inhibitor:
 
     def update(self, alerts: Iterable[Alert]) -> None:
         """Take note of how these alerts are now; what is known of others stays."""
-        if not self._sources:
-            return
         for alert in alerts:
-            identity = fingerprint(alert.labels)
-            for sources in self._sources:
-                if alert.state is AlertState.FIRING:
-                    sources.put(identity, alert.labels)
-                else:
-                    sources.drop(identity, alert.labels)
+            concerned = [sources for sources in self._sources if matches(sources.rule.source, alert.labels)]
+            identity = fingerprint(alert.labels) if concerned else ""
+            for sources in concerned:
+                change = sources.put if alert.state is AlertState.FIRING else sources.drop
+                change(identity, alert.labels)
 
     def inhibited_by(self, labels: Mapping[str, str], identity: str = "") -> tuple[str, ...]:
         """Return the fingerprints of alerts that inhibit one with these labels, at most 20 a rule; empty for none.

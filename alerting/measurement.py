@@ -54,6 +54,12 @@ class Measurement:
         self.queued = Gauge(
             "watchkeeper_notifications_queued", "Notifications that wait for delivery.", registry=registry
         )
+        self.circuits_open = Gauge(
+            "watchkeeper_notification_circuit_open",
+            "Whether an address fails so often that it is left alone for a while (1) or not (0).",
+            ["receiver", "integration"],
+            registry=registry,
+        )
         self.delivery_duration = Histogram(
             "watchkeeper_notification_delivery_duration_seconds",
             "How long delivered notifications waited, from the change of the alert to the receiver's answer.",

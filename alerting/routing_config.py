@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from alerting.inhibit import InhibitRule
 from alerting.matcher import Matcher, new_matcher, parse_matchers, sorted_matchers
@@ -173,11 +173,10 @@ class TimeRangeSection(SparseSection):
     start_time: Text = Field("", description="The first minute, HH:MM.", examples=["09:00"])
     end_time: Text = Field("", description="The minute after the last, up to 24:00.", examples=["17:00"])
 
-    @field_validator("end_time")
-    @classmethod
-    def _check(cls, end: str, info: Any) -> str:
-        parse_times(info.data.get("start_time", ""), end)
-        return end
+    @model_validator(mode="after")
+    def _check(self) -> TimeRangeSection:
+        parse_times(self.start_time, self.end_time)
+        return self
 
 
 class TimePartSection(SparseSection):
@@ -265,7 +264,8 @@ def _unknown_names(
 
 def _matchers(equal: Mapping[str, str], regex: Mapping[str, str], texts: Iterable[str]) -> tuple[Matcher, ...]:
     found = [Matcher(name, MatchOp.EQUAL, value) for name, value in equal.items()]
-    found += [Matcher(name, MatchOp.REGEX, value) for name, value in regex.items()]
+    # Alertmanager keeps these with their anchors, which show in the keys of routes and groups.
+    found += [Matcher(name, MatchOp.REGEX, f"^(?:{value})$") for name, value in regex.items()]
     return sorted_matchers([*found, *(matcher for text in texts for matcher in parse_matchers(text))])
 
 

@@ -1,7 +1,7 @@
 """Which silences an alert satisfies, found without asking every silence for every alert. Pure but for memory.
 
-A silence that wants a label to equal something is looked up by that label; the few others are asked one by one. What
-was found for a label set is remembered, and after new silences only those are asked.
+A silence that wants a label to be something, or to begin with something, is looked up by that; the few others are
+asked one by one. What was found for a label set is remembered, and after new silences only those are asked.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from alerting.matcher import Matcher
 from alerting.silence import Silence, SilenceState
 from metrics.storage import MatchOp
 
@@ -30,7 +31,7 @@ class SilenceIndex:
     def __init__(self) -> None:
         self._silences: dict[str, Silence] = {}
         self._added: list[str] = []
-        self._by_label: dict[tuple[str, str], list[str]] = {}
+        self._by_prefix: dict[str, dict[int, dict[str, list[str]]]] = {}
         self._others: list[str] = []
         self._found: dict[frozenset[tuple[str, str]], _Found] = {}
 
@@ -44,8 +45,7 @@ class SilenceIndex:
         """Add a silence, or take a new version of one whose matchers are the same."""
         if silence.id not in self._silences:
             self._added.append(silence.id)
-            label = _equal_label(silence)
-            (self._others if label is None else self._by_label.setdefault(label, [])).append(silence.id)
+            self._place(silence).append(silence.id)
         self._silences[silence.id] = silence
 
     def active(self, labels: Mapping[str, str], now: float) -> tuple[str, ...]:
@@ -69,17 +69,31 @@ class SilenceIndex:
             found.seen = len(self._added)
         return found.ids
 
+    def _place(self, silence: Silence) -> list[str]:
+        """Return the list that a silence belongs to: by the label, the length and the text of what tells most."""
+        needle = _needle(silence)
+        if needle is None:
+            return self._others
+        texts = self._by_prefix.setdefault(needle.name, {}).setdefault(len(needle.prefix), {})
+        return texts.setdefault(needle.prefix, [])
+
     def _candidates(self, labels: Mapping[str, str]) -> Iterable[str]:
-        for label in labels.items():
-            yield from self._by_label.get(label, ())
+        for name, by_length in self._by_prefix.items():
+            value = labels.get(name)
+            if value:
+                for length, texts in by_length.items():
+                    yield from texts.get(value[:length], ())
         yield from self._others
 
     def _ask(self, ids: Iterable[str], labels: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(id_ for id_ in ids if self._silences[id_].matches(labels))
 
 
-def _equal_label(silence: Silence) -> tuple[str, str] | None:
-    """Return a label that an alert must have to satisfy a silence; None where there is no such single one."""
-    wanted = [(m.name, m.value) for m in silence.matchers if m.op is MatchOp.EQUAL and m.value]
+def _needle(silence: Silence) -> Matcher | None:
+    """Return the matcher whose prefix leaves the fewest alerts; None where no matcher has one."""
+
     # The name of the alert is shared by many silences; any other label tells more.
-    return next((label for label in wanted if label[0] != "alertname"), wanted[0] if wanted else None)
+    def weight(matcher: Matcher) -> tuple[bool, bool, int]:
+        return matcher.name != "alertname", matcher.op is MatchOp.EQUAL, len(matcher.prefix)
+
+    return max((matcher for matcher in silence.matchers if matcher.prefix), key=weight, default=None)

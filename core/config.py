@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -12,12 +13,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
     PlainSerializer,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from core.duration import format_duration, parse_duration
 from core.errors import ConfigError, Problem, UserError
@@ -29,6 +32,41 @@ class NotUsed:
     """Marks a key of another tool's format that is accepted and has no effect; `why` says so, with the remedy."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """Marks a key that works and of which a check of the file says something all the same; `why` says it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaterSections:
+    """Marks a list of sections whose model is imported only where a file has some of them: `list[Any]` otherwise.
+
+    Attributes:
+        place: of the model, `package.module:Class`.
+    """
+
+    place: str
+
+    def model(self) -> type[BaseModel]:
+        """Return the model of the list's items."""
+        module, _, name = self.place.partition(":")
+        found: type[BaseModel] = getattr(import_module(module), name)
+        return found
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def _validate(self, value: object, info: ValidationInfo) -> list[BaseModel]:
+        if not isinstance(value, list):
+            raise ValueError("is no list; write '- ' before its first line")  # noqa: TRY004 - a mistake of the file
+        # A ValidationError in a validator keeps its paths: pydantic puts them below this one.
+        kind: Any = list.__class_getitem__(self.model())
+        sections: TypeAdapter[list[BaseModel]] = TypeAdapter(kind)
+        return sections.validate_python(value, context=info.context)
 
 
 class Section(BaseModel):
@@ -105,12 +143,12 @@ def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> 
 
 
 def unused(document: Document, section: BaseModel, path: Path_ = ()) -> list[Problem]:
-    """Return a note for each key in a validated document that has no effect, so that none is ignored silently."""
+    """Return a note for each key in a validated document that has no effect or an advice, so that none is silent."""
     found: list[Problem] = []
     for name in section.model_fields_set:
         field = type(section).model_fields[name]
         here = (*path, field.alias or name)
-        notes = [mark for mark in field.metadata if isinstance(mark, NotUsed)]
+        notes = [mark for mark in field.metadata if isinstance(mark, NotUsed | Advised)]
         found += [document.problem(here, mark.why, key=True) for mark in notes]
         for inner, inner_path in _sections_in(getattr(section, name), here):
             found += unused(document, inner, inner_path)
@@ -176,7 +214,9 @@ def _models_at(types: Sequence[Any], location: Path_) -> list[type[BaseModel]]:
     inner: list[Any] = []
     for kind in _expand(types):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            inner += [f.annotation for name, f in kind.model_fields.items() if location[0] in (name, f.alias)]
+            fields = [f for name, f in kind.model_fields.items() if location[0] in (name, f.alias)]
+            inner += [f.annotation for f in fields]
+            inner += [list[mark.model()] for f in fields for mark in f.metadata if isinstance(mark, LaterSections)]  # type: ignore[misc]
         elif get_args(kind):
             inner.append(get_args(kind)[-1 if get_origin(kind) is dict else 0])
     return _models_at(inner, location[1:])

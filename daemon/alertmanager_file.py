@@ -25,7 +25,7 @@ def include(document: Document) -> list[Problem]:
     name = document.data.get(KEY)
     if not isinstance(name, str):
         return []
-    inline = [key for key in ROUTING_KEYS if key in document.data]
+    inline = [key for key in document.data if key in ROUTING_KEYS]
     message = f"stands beside '{KEY}'; write it in one of the two places"
     problems = [document.problem((key,), message, key=True) for key in inline]
     if problems:

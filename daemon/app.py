@@ -154,7 +154,13 @@ class Daemon:
     def health(self) -> Health:
         """Return the health of the whole system, the daemon's own troubles included."""
         return self.alerting.health(
-            own_reasons(self.database.trouble, self.config.error, self._stalled, self.store.trouble)
+            own_reasons(
+                self.database.trouble,
+                self.config.error,
+                self._stalled,
+                self.store.trouble,
+                self.remote_write.troubles,
+            )
         )
 
     def request_stop(self) -> None:
@@ -204,6 +210,7 @@ class Daemon:
             document=prepared.loaded.document,
             defaults=prepared.loaded.group_defaults,
             external_labels=root.global_.external_labels,
+            notification=root.global_,
         )
         await self.actions.apply(root)
         await self.remote_write.apply(root.remote_write, root.global_.external_labels, base)
@@ -323,7 +330,14 @@ def config_status(loaded: LoadedConfig, at: float) -> ConfigStatus:
         "web.external-url": root.web.external_url or "",
         "web.listen-address": root.web.listen,
     }
-    return ConfigStatus(str(loaded.file or ""), at, data=loaded.document.data, flags=flags)
+    return ConfigStatus(
+        str(loaded.file or ""),
+        at,
+        data=loaded.document.data,
+        flags=flags,
+        notes=[str(note) for note in loaded.notes],
+        external_labels=root.global_.external_labels,
+    )
 
 
 def _settle_memory() -> None:

@@ -14,21 +14,22 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
+from alerting.notify.global_config import NotificationDefaults
 from alerting.rule import GroupDefaults
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
 from collectors.push.config import PushConfig
-from collectors.relabel import LABEL_NAME
 from collectors.remote_write.config import RemoteWriteReceiverConfig
 from collectors.size import ByteSize
-from collectors.text import Text
 from core.config import Duration, NotUsed, Section, SparseSection, unused, validate
 from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
+from core.text import Text
 from core.yaml_file import Document, parse_yaml, read_yaml
 from daemon.alertmanager_file import include
 from daemon.query_config import QueryConfig
 from daemon.state_directory import default_state_directory
 from exporters.remote_write.config import RemoteWriteConfig, doubled_names
+from metrics.relabel import LABEL_NAME
 from metrics.store_limits import StoreLimits
 from security.listen import check_listen, parse_listen
 
@@ -66,8 +67,8 @@ InOneFile = Annotated[None, _refusal("is not supported; write those jobs under s
 ExternalLabels = Annotated[dict[str, Text], AfterValidator(_expand)]
 
 
-class GlobalConfig(SparseSection):
-    """Defaults for every source and rule, as in Prometheus' `global`."""
+class GlobalConfig(NotificationDefaults):
+    """Defaults for every source, rule and receiver, as in Prometheus' and Alertmanager's `global`."""
 
     scrape_interval: Annotated[Duration, Field(gt=0, description="How often a source is read.", examples=["15s"])] = (
         15.0

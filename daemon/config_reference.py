@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from core.config import DURATION_MARK, NotUsed
+from core.config import DURATION_MARK, LaterSections, NotUsed
 from core.duration import format_duration
 from daemon.config import config_model
 
@@ -67,6 +67,9 @@ def _is_supported(field: FieldInfo) -> bool:
 
 def _models(field: FieldInfo, path: str) -> Iterator[tuple[type[BaseModel], str]]:
     yield from _models_in(field.annotation, path)
+    for mark in field.metadata:
+        if isinstance(mark, LaterSections):
+            yield mark.model(), f"{path}[]"
 
 
 def _models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
@@ -92,6 +95,8 @@ def _kind(annotation: Any) -> str:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
+        if any(isinstance(mark, LaterSections) for mark in metadata):
+            return "list of section"
         return "duration" if any(mark is DURATION_MARK for mark in metadata) else _kind(inner)
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(_kind(part) for part in get_args(annotation) if part is not type(None)))
@@ -103,7 +108,9 @@ def _kind(annotation: Any) -> str:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
-    names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
+    names = {str: "text", int: "number", float: "number", bool: "true or false"}
+    if isinstance(annotation, type) and issubclass(annotation, SecretStr):
+        return "text"
     return names.get(annotation, "text" if isinstance(annotation, type) else "any")
 
 

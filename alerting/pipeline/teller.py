@@ -72,7 +72,8 @@ class Teller:
         firing = frozenset(alert.identity for alert in alerts if is_firing(alert))
         resolved = frozenset(alert.identity for alert in alerts if not is_firing(alert))
         why = {}
-        for integration in self.integrations(group.route.receiver):
+        # Where every alert is kept back there is nothing to say, not even that none fires.
+        for integration in self.integrations(group.route.receiver) if alerts else ():
             reason = news(
                 self._sent.get((group.route.receiver, integration.name, group.key)),
                 firing,

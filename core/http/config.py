@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.config import Section
+from core.config import Advised, Section
+from core.secret import SecretText
 from core.unsupported import Unsupported
+
+
+def _advised(key: str) -> Advised:
+    return Advised(f"is a secret in a config file; move it to a file of its own and name that with '{key}'")
 
 
 class BasicAuth(Section):
     """User name and password."""
 
     username: str = Field("", description="User name.", examples=["watchkeeper"])
-    password: SecretStr | None = Field(
+    password: Annotated[SecretText | None, _advised("password_file")] = Field(
         None, description="Password; `password_file` keeps it out of the file.", examples=["secret"]
     )
     password_file: Path | None = Field(
@@ -33,7 +38,7 @@ class Authorization(Section):
     """The Authorization header."""
 
     type: str = Field("Bearer", description="Scheme of the header.", examples=["Bearer"])
-    credentials: SecretStr | None = Field(
+    credentials: Annotated[SecretText | None, _advised("credentials_file")] = Field(
         None, description="What follows the scheme; `credentials_file` keeps it out of the file.", examples=["token"]
     )
     credentials_file: Path | None = Field(
@@ -87,7 +92,9 @@ class HttpClientConfig(Section):
 
     basic_auth: BasicAuth | None = Field(None, description="User name and password.")
     authorization: Authorization | None = Field(None, description="Another Authorization header.")
-    bearer_token: SecretStr | None = Field(None, description="Older form of authorization.credentials.")
+    bearer_token: Annotated[SecretText | None, _advised("bearer_token_file")] = Field(
+        None, description="Older form of authorization.credentials."
+    )
     bearer_token_file: Path | None = Field(
         None, description="Older form of authorization.credentials_file.", examples=["/etc/watchkeeper/token"]
     )

@@ -13,8 +13,13 @@ from actions.operation import Operation
 from alerting.alert import Alert
 from alerting.health import Health
 from alerting.incident import Incident
+from alerting.pipeline.dispatch import GroupView
+from alerting.pipeline.posted import PostedAlert
+from alerting.pipeline.stage import AlertStatus
 from alerting.rule_status import GroupStatus, RuleStatus
+from alerting.silence import Silence
 from collectors.collector import Readings
+from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
 from collectors.remote_write.receiver import Receipt
 from core.clock import Clock
@@ -55,6 +60,8 @@ class ConfigStatus:
         error: why the newest file was refused (one mistake a line); None when the newest file is the one that runs.
         data: the file as plain data, secrets included.
         flags: settings that only a restart changes, by the names that Prometheus has for them.
+        notes: keys that have no effect, each with its place and what to do.
+        external_labels: what others are told with each sample.
     """
 
     file: str
@@ -62,6 +69,8 @@ class ConfigStatus:
     error: str | None = None
     data: Any = field(default=None, repr=False)
     flags: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    external_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class LogbookView(Protocol):
@@ -88,6 +97,41 @@ class CollectorsView(Protocol):
     def exported_readings(self) -> Sequence[tuple[str, Readings]]:
         """Return the newest readings of what the daemon measures itself, by source, for /metrics."""
 
+    def offers(self) -> Mapping[str, Offer]:
+        """Return, by job, what became of the targets that were found for it."""
+
+
+class PipelineView(Protocol):
+    """alerting.pipeline.pipeline.Pipeline: what is told to whom, and the door for alerts of others."""
+
+    async def post(self, alerts: Sequence[PostedAlert]) -> None:
+        """Take in alerts; they are durable when it returns. Raises: StoreUnavailableError."""
+
+    def alerts(self) -> Sequence[Alert]:
+        """Return the alerts that fire, own and posted ones."""
+
+    def statuses(self) -> Mapping[str, AlertStatus]:
+        """Return, by fingerprint, what keeps each alert from being told, and who is told."""
+
+    def groups(self) -> Sequence[GroupView]:
+        """Return the groups in which alerts are told."""
+
+
+class SilencesView(Protocol):
+    """alerting.silences.Silences."""
+
+    def all(self) -> Sequence[Silence]:
+        """Return all silences."""
+
+    def get(self, id_: str) -> Silence:
+        """Return one. Raises: NotFoundError."""
+
+    async def set(self, silence: Silence, actor: str) -> str:
+        """Make or change a silence and return its id; it is durable then. Raises: UserError, NotFoundError."""
+
+    async def expire(self, id_: str, actor: str) -> None:
+        """End a silence. Raises: NotFoundError."""
+
 
 class EscalationView(Protocol):
     """The part of alerting.escalation_door.EscalationDoor that is shown and asked."""
@@ -106,6 +150,24 @@ class AlertingView(Protocol):
     @property
     def escalation(self) -> EscalationView:
         """On-call schedules and escalations."""
+
+    @property
+    def external_url(self) -> str:
+        """Where people reach the daemon."""
+
+    @property
+    def pipeline(self) -> PipelineView:
+        """What is told to whom."""
+
+    @property
+    def silences(self) -> SilencesView:
+        """The silences."""
+
+    def receivers(self) -> Sequence[str]:
+        """Return the names of the receivers, in the config's order."""
+
+    def routing_text(self) -> str:
+        """Return the part of the config that Alertmanager has too, as YAML without secrets."""
 
     def alerts(self) -> Sequence[Alert]:
         """Return pending and firing alerts."""

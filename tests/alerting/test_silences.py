@@ -168,8 +168,9 @@ async def test_states_are_counted(tmp_path: Path) -> None:
 
 NAMES = st.sampled_from(["alertname", "team", "x"])
 VALUES = st.sampled_from(["", "a", "b", "ab"])
+PATTERNS = st.sampled_from(["", "a", "b.*", "ab", "a|b", "ab|a", "(?i)A", "(a)b?", "^a.$", "a{0}b", "[ab]"])
 TEXTS = st.lists(
-    st.builds("{}{}{}".format, NAMES, st.sampled_from(["=", "!=", "=~", "!~"]), VALUES), min_size=1, max_size=3
+    st.builds("{}{}{}".format, NAMES, st.sampled_from(["=", "!=", "=~", "!~"]), PATTERNS), min_size=1, max_size=3
 ).map(",".join)
 
 

@@ -1,0 +1,452 @@
+"""Renders parsed templates, within limits on steps, time, depth and output."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from alerting.template.error import CallError, TemplateError
+from alerting.template.go_format import show
+from alerting.template.lex import Source
+from alerting.template.node import (
+    Action,
+    Break,
+    Chain,
+    Command,
+    Definition,
+    Dot,
+    Field,
+    If,
+    Literal,
+    Nil,
+    Node,
+    Nodes,
+    Operand,
+    Pipeline,
+    Range,
+    Text,
+    Use,
+    Variable,
+    Word,
+)
+from alerting.template.value import NO_VALUE, Function, Object, SafeHtml, is_list, is_true, type_name, visible
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one rendering may take.
+
+    Attributes:
+        steps: parts that are evaluated, and 64 characters that a function yields, count as one each.
+        output: characters, also of each value on the way.
+        depth: blocks, brackets and templates inside each other.
+    """
+
+    steps: int = 50_000
+    seconds: float = 1.0
+    output: int = 262_144
+    depth: int = 80
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Output:
+    """Takes what a template yields.
+
+    Args:
+        escape: what each value goes through; None where it stands as it is.
+    """
+
+    def __init__(self, escape: Callable[[str], str] | None = None) -> None:
+        self.parts: list[str] = []
+        self._escape = escape
+
+    def text(self, text: str) -> None:
+        """Take what stands in the template."""
+        self.parts.append(text)
+
+    def value(self, value: object) -> int:
+        """Take a value; return how many characters it became."""
+        shown = NO_VALUE if value is None else show(value)
+        if self._escape is not None and not isinstance(value, SafeHtml):
+            shown = self._escape(shown)
+        self.parts.append(shown)
+        return len(shown)
+
+
+class _Break(Exception):  # noqa: N818 - no error
+    """The innermost range ends."""
+
+
+class _Continue(Exception):  # noqa: N818 - no error
+    """The innermost range goes on with its next item."""
+
+
+class Budget:
+    """Counts what is left to a rendering; templates rendered by it share the same."""
+
+    __slots__ = ("_deadline", "_monotonic", "_next_look", "depth", "limits", "output", "steps")
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.limits = limits
+        self.steps = self.output = self.depth = 0
+        self._monotonic = monotonic
+        self._deadline = monotonic() + limits.seconds
+        self._next_look = 256
+
+    def spend(self, steps: int) -> None:
+        """Count steps.
+
+        Raises: CallError: there are no more, or the time is over.
+        """
+        self.steps += steps
+        if self.steps > self.limits.steps:
+            raise CallError(f"takes more than {self.limits.steps} steps; make it simpler, or its data less")
+        if self.steps >= self._next_look:
+            self._next_look = self.steps + 256
+            if self._monotonic() > self._deadline:
+                raise CallError(f"takes longer than {self.limits.seconds:g} s; make it simpler, or its data less")
+
+    def write(self, characters: int) -> None:
+        """Count output.
+
+        Raises: CallError: it is too much.
+        """
+        self.output += characters
+        if self.output > self.limits.output:
+            raise CallError(f"yields more than {self.limits.output} characters; make it shorter")
+
+    def check_size(self, value: object) -> None:
+        """Look at a value on the way.
+
+        Raises: CallError: it is too long.
+        """
+        if isinstance(value, str) and len(value) > self.limits.output:
+            raise CallError(f"yields more than {self.limits.output} characters; make it shorter")
+
+    def enter(self) -> None:
+        """Go one level deeper.
+
+        Raises: CallError: that is too deep.
+        """
+        self.depth += 1
+        if self.depth > self.limits.depth:
+            raise CallError(f"is more than {self.limits.depth} levels deep; does a template use itself?")
+
+
+class Evaluator:
+    """Renders one template once.
+
+    Args:
+        definitions: the named templates that it may use.
+        budget: shared with whoever renders it as a part of something else.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, Definition],
+        functions: Mapping[str, Function],
+        output: Output,
+        budget: Budget,
+    ) -> None:
+        self._definitions = definitions
+        self._functions = functions
+        self._output = output
+        self._budget = budget
+        self._source = Source("")
+        self._dot: object = None
+        self._variables: list[tuple[str, object]] = []
+
+    def run(self, definition: Definition, data: object, variables: Sequence[tuple[str, object]] = ()) -> None:
+        """Render a template.
+
+        Raises: TemplateError: with the place and the reason.
+        """
+        outer = self._source, self._dot, self._variables
+        self._source, self._dot, self._variables = definition.source, data, [("$", data), *variables]
+        try:
+            self._walk(definition.nodes)
+        except RecursionError:
+            raise definition.source.error(0, "the template is nested too deep") from None
+        finally:
+            self._source, self._dot, self._variables = outer
+
+    # Statements
+
+    def _walk(self, nodes: Nodes) -> None:
+        for node in nodes:
+            if isinstance(node, Text):
+                self._guard(0, self._budget.write, len(node.text))
+                self._output.text(node.text)
+            elif isinstance(node, Action):
+                value = self._pipeline(node.pipeline)
+                if not node.pipeline.names:
+                    self._guard(node.pipeline.position, self._budget.write, self._output.value(value))
+            else:
+                self._statement(node)
+
+    def _statement(self, node: Node) -> None:
+        if isinstance(node, Use):
+            self._use(node)
+        elif isinstance(node, If):
+            self._if(node)
+        elif isinstance(node, Range):
+            self._range(node)
+        elif isinstance(node, Break):
+            raise _Break
+        else:
+            raise _Continue
+
+    def _guard(self, position: int, call: Callable[[int], None], count: int) -> None:
+        try:
+            call(count)
+        except CallError as error:
+            raise self._source.error(position, f"the template {error}") from None
+
+    def _enter(self, position: int) -> None:
+        try:
+            self._budget.enter()
+        except CallError as error:
+            raise self._source.error(position, f"the template {error}") from None
+
+    def _if(self, node: If) -> None:
+        known, dot = len(self._variables), self._dot
+        value = self._pipeline(node.pipeline)
+        self._enter(node.pipeline.position)
+        try:
+            if is_true(value):
+                self._dot = value if node.is_with else dot
+                self._walk(node.body)
+            else:
+                self._walk(node.otherwise)
+        finally:
+            self._budget.depth -= 1
+            self._dot = dot
+            del self._variables[known:]
+
+    def _range(self, node: Range) -> None:
+        known, dot = len(self._variables), self._dot
+        items = self._items(node.pipeline, self._value_of(node.pipeline))
+        self._enter(node.pipeline.position)
+        try:
+            for key, item in items:
+                self._guard(node.pipeline.position, self._budget.spend, 1)
+                self._name_item(node.pipeline, key, item)
+                self._dot = item
+                inside = len(self._variables)
+                try:
+                    self._walk(node.body)
+                except _Continue:
+                    pass
+                except _Break:
+                    break
+                finally:
+                    del self._variables[inside:]
+                    if not node.pipeline.is_assignment:
+                        del self._variables[known:]
+            if not items:
+                self._walk(node.otherwise)
+        finally:
+            self._budget.depth -= 1
+            self._dot = dot
+            del self._variables[known:]
+
+    def _name_item(self, pipeline: Pipeline, key: object, item: object) -> None:
+        values = (key, item) if len(pipeline.names) == 2 else (item,)
+        for name, value in zip(pipeline.names, values, strict=False):
+            self._set(name, value, is_assignment=pipeline.is_assignment)
+
+    def _items(self, pipeline: Pipeline, value: object) -> list[tuple[object, object]]:
+        if value is None:
+            return []
+        if isinstance(value, dict):
+            return [(key, value[key]) for key in sorted(value)]
+        if is_list(value):
+            return list(enumerate(value))
+        if isinstance(value, int) and not isinstance(value, bool):
+            self._guard(pipeline.position, self._budget.spend, max(0, value))
+            return [(number, number) for number in range(value)]
+        raise self._source.error(pipeline.position, f"'range' cannot go through a {type_name(value)}")
+
+    def _use(self, node: Use) -> None:
+        definition = self._definitions.get(node.name)
+        if definition is None:
+            raise self._source.error(node.position, f"template {node.name!r} is not defined")
+        data = None if node.pipeline is None else self._pipeline(node.pipeline)
+        self._enter(node.position)
+        try:
+            self.run(definition, data)
+        finally:
+            self._budget.depth -= 1
+
+    # Values
+
+    def _pipeline(self, pipeline: Pipeline) -> object:
+        value = self._value_of(pipeline)
+        for name in pipeline.names:
+            self._set(name, value, is_assignment=pipeline.is_assignment)
+        return value
+
+    def _value_of(self, pipeline: Pipeline) -> object:
+        first, *others = pipeline.commands
+        value = self._command(first, ())
+        for command in others:
+            value = self._command(command, (value,))
+        return value
+
+    def _set(self, name: str, value: object, *, is_assignment: bool) -> None:
+        if is_assignment:
+            for index in range(len(self._variables) - 1, -1, -1):
+                if self._variables[index][0] == name:
+                    self._variables[index] = (name, value)
+                    return
+        self._variables.append((name, value))
+
+    def _variable(self, name: str) -> object:
+        for known, value in reversed(self._variables):
+            if known == name:
+                return value
+        raise AssertionError(f"the parser lets {name} pass only where it is set")
+
+    def _command(self, command: Command, piped: tuple[object, ...]) -> object:
+        first, *others = command.operands
+        if isinstance(first, Word):
+            return self._function(first, others, piped)
+        if isinstance(first, Field):
+            return self._fields(first.position, self._dot, first.names, others, piped)
+        if isinstance(first, Variable):
+            value = self._variable(first.name)
+            if first.names:
+                return self._fields(first.position, value, first.names, others, piped)
+        elif isinstance(first, Chain):
+            return self._fields(first.position, self._operand(first.inner), first.names, others, piped)
+        else:
+            value = self._operand(first)
+        if others or piped:
+            raise self._source.error(first.position, "this is no function and takes no arguments")
+        self._guard(first.position, self._budget.spend, 1)
+        return value
+
+    def _operand(self, operand: Operand) -> object:
+        """Return the value of what stands as an argument."""
+        if isinstance(operand, Literal):
+            return operand.value
+        if isinstance(operand, Dot):
+            return self._dot
+        if isinstance(operand, Nil):
+            return None
+        if isinstance(operand, Pipeline):
+            self._enter(operand.position)
+            try:
+                return self._pipeline(operand)
+            finally:
+                self._budget.depth -= 1
+        return self._command(Command(operand.position, (operand,)), ())
+
+    def _fields(
+        self,
+        position: int,
+        value: object,
+        names: Sequence[str],
+        arguments: Sequence[Operand],
+        piped: tuple[object, ...],
+    ) -> object:
+        *before, last = names
+        for name in before:
+            value = self._field(position, value, name, (), ())
+        return self._field(position, value, last, arguments, piped)
+
+    def _field(
+        self, position: int, value: object, name: str, arguments: Sequence[Operand], piped: tuple[object, ...]
+    ) -> object:
+        self._guard(position, self._budget.spend, 1)
+        try:
+            found, method = visible(value, name)
+        except CallError as error:
+            raise self._source.error(position, str(error)) from None
+        if method is not None:
+            values = (*map(self._operand, arguments), *piped)
+            return self._call(position, name, method, values, receiver=(value,))
+        if arguments or piped:
+            raise self._source.error(position, f"{name!r} is a field and takes no arguments")
+        return found
+
+    def _function(self, word: Word, arguments: Sequence[Operand], piped: tuple[object, ...]) -> object:
+        self._guard(word.position, self._budget.spend, 1)
+        function = self._functions[word.name]
+        if word.name in ("and", "or"):
+            return self._decide(word, arguments, piped)
+        return self._call(word.position, word.name, function, (*map(self._operand, arguments), *piped))
+
+    def _decide(self, word: Word, arguments: Sequence[Operand], piped: tuple[object, ...]) -> object:
+        """Return the first value that settles it, without looking at those after it; the last one otherwise."""
+        if not arguments and not piped:
+            raise self._source.error(word.position, f"{word.name!r} takes at least 1 argument, not 0")
+        value: object = None
+        for argument in arguments:
+            value = self._operand(argument)
+            if is_true(value) is (word.name == "or"):
+                return value
+        return piped[0] if piped else value
+
+    def _call(
+        self,
+        position: int,
+        name: str,
+        function: Function,
+        arguments: Sequence[object],
+        receiver: tuple[object, ...] = (),
+    ) -> object:
+        if not function.takes(len(arguments)):
+            message = f"{name!r} takes {function.expected()} arguments, not {len(arguments)}"
+            raise self._source.error(position, message)
+        try:
+            values = [
+                _converted(argument, index, function) if function.parameters or function.rest != "any" else argument
+                for index, argument in enumerate(arguments)
+            ]
+            self._budget.spend(sum(_weight(value) for value in values))
+            result = function.call(*receiver, *values)
+            self._budget.spend(_weight(result))
+            self._budget.check_size(result)
+        except (CallError, TemplateError) as error:
+            raise self._source.error(position, f"{name}: {error}") from None
+        return result
+
+
+def _weight(value: object) -> int:
+    if isinstance(value, str):
+        return len(value) >> 6
+    return len(value) if isinstance(value, list | dict) else 0
+
+
+def _converted(value: object, index: int, function: Function) -> object:
+    """Return an argument as a function wants it.
+
+    Raises: CallError: it is of another kind.
+    """
+    kind = function.parameters[index] if index < len(function.parameters) else function.rest
+    if kind == "any" or _fits(value, kind or ""):
+        return value
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    shown = show(value)
+    if len(shown) > 40:
+        shown = shown[:39] + "…"
+    raise CallError(f"argument {index + 1} must be a {kind}, not {shown!r} (a {type_name(value)})")
+
+
+def _fits(value: object, kind: str) -> bool:
+    if kind == "string":
+        return isinstance(value, str)
+    if kind == "int":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind == "float":
+        return isinstance(value, float)
+    if kind == "list":
+        return is_list(value)
+    if kind == "strings":
+        return is_list(value) and all(isinstance(one, str) for one in value)
+    return isinstance(value, Object) and type(value).template_type == f"time.{kind.capitalize()}"
