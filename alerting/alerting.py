@@ -18,9 +18,8 @@ from alerting.escalation_door import EscalationDoor
 from alerting.evaluator import Evaluator
 from alerting.health import Aspect, Health, Reason, aspect_of, assess
 from alerting.incident import Incident, IncidentEvent, IncidentTransition
-from alerting.incident_desk import IncidentDesk
-from alerting.incident_store import load_closed_since, load_incident, load_incidents, load_open
-from alerting.incidents import Incidents
+from alerting.incident_room import IncidentRoom
+from alerting.incident_store import load_incident, load_incidents
 from alerting.journal import Batch, Journal
 from alerting.load import load_rules
 from alerting.measurement import Measurement
@@ -84,6 +83,9 @@ class Alerting:
         external_url: where people reach the daemon; told in notifications.
         settle_seconds: how long data may take to come back after a start or a step of the wall clock: the longest
             collection interval and timeout.
+        link_key_file: the key that signs links in notifications; it is made where it is missing. None for no such
+            links.
+        page_url: where the page is, for links while there is no `external_url`.
     """
 
     name = "alerting"
@@ -101,6 +103,8 @@ class Alerting:
         *,
         external_url: str = "",
         settle_seconds: float = SETTLE_SECONDS,
+        link_key_file: Path | None = None,
+        page_url: Callable[[], str] = lambda: "",
     ) -> None:
         self._database = database
         self._clock = clock
@@ -110,8 +114,6 @@ class Alerting:
         self.external_url = external_url
         self._receivers: list[str] = []
         self._config = AlertingConfig()
-        self._incidents = Incidents()
-        self._measurement.incidents.set_function(lambda: float(len(self._incidents.open)))
         self._logbook = logbook
         self._registry = registry
         self._external_labels: Mapping[str, str] = {}
@@ -120,7 +122,10 @@ class Alerting:
             database, logbook, clock, self._measurement,
             on_committed=self._committed, extend=self.escalation.extend,
         )  # fmt: skip
-        self.desk = IncidentDesk(self._incidents, self._journal, database, clock)
+        self.room = IncidentRoom(
+            self._journal, database, logbook, clock, tasks, registry,
+            url=lambda: external_url or page_url(), link_key_file=link_key_file,
+        )  # fmt: skip
         self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled)
         self.silences = Silences(database, logbook, clock, registry, on_changed=self._silences_changed)
         self.pipeline = Pipeline(
@@ -204,6 +209,7 @@ class Alerting:
         self._external_labels = external_labels or {}
         await self.escalation.configure(config)
         self._evaluator.surround(Surroundings(external_labels or {}, self.external_url))
+        self.room.configure(config.incidents)
         await self._evaluator.set_groups(groups)
         self._configured.set()
 
@@ -283,18 +289,16 @@ class Alerting:
         Raises: StoreUnavailableError: the state database cannot be read now.
         """
         newest = await self._database.read(lambda connection: load_incidents(connection, limit))
-        found = {incident.id: incident for incident in (*newest, *self._incidents.open)}
+        found = {incident.id: incident for incident in (*newest, *self.room.open)}
         return sorted(found.values(), key=lambda incident: -incident.id)
 
     async def incident(self, number: int) -> Incident | None:
         """Return one incident; None where there is none of that id."""
-        return self._incidents.get(number) or await self._database.read(
-            lambda connection: load_incident(connection, number)
-        )
+        return self.room.get(number) or await self._database.read(lambda connection: load_incident(connection, number))
 
     def open_incidents(self) -> list[Incident]:
         """Return the open incidents, oldest first."""
-        return self._incidents.open
+        return self.room.open
 
     def rules(self) -> list[RuleStatus]:
         """Return all rules in the order of their groups."""
@@ -351,7 +355,9 @@ class Alerting:
             try:
                 await self.silences.start()
                 await self.escalation.restore()
-                stored, incidents, messages, resolved, closed, memory = await self._load()
+                stored, messages, resolved, memory = await self._load()
+                firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
+                events = await self.room.restore(self._clock.now(), firing)
                 break
             except StoreUnavailableError as error:
                 failures += 1
@@ -359,7 +365,6 @@ class Alerting:
                 await self._clock.sleep(backoff_seconds(failures, cap_seconds=5.0, random=lambda: 0.5))
         now = self._evaluator.now()
         self._resolved.extend(resolved)
-        events = self._incidents.restore(*incidents, now.wall, closed)
         if events:
             self._journal.add(Batch(incidents=events, time=now.wall))
         self._outbox.add(messages)
@@ -379,20 +384,15 @@ class Alerting:
         await self.pipeline.start()
         self.escalation.start()
 
-    async def _load(
-        self,
-    ) -> tuple[list[Change], tuple[list[Incident], int], list[Message], list[Alert], list[Incident], Memory]:
-        closed_since = self._clock.now() - self._incidents.correlation.reopen_seconds
+    async def _load(self) -> tuple[list[Change], list[Message], list[Alert], Memory]:
         now = self._clock.now()
         await self._database.write(forget_old)
         await self._database.write(lambda connection: forget_old_sent(connection, now))
         return await self._database.read(
             lambda connection: (
                 load_active(connection),
-                load_open(connection),
                 load_undelivered(connection),
                 load_resolved(connection, RESOLVED_SHOWN),
-                load_closed_since(connection, closed_since),
                 load_memory(connection, now),
             )
         )
@@ -400,7 +400,7 @@ class Alerting:
     def _changed(self, changes: Sequence[Change], now: Moment, done: asyncio.Future[None] | None = None) -> None:
         """Work out what changes of alerts mean, and queue all of it as one write."""
         transitions = [(change.transition, change.alert) for change in changes if change.transition is not None]
-        incidents = self._incidents.update(transitions, now.wall)
+        incidents = self.room.update(transitions, now.wall)
         decision = self.pipeline.take(transitions, now)
         for transition, alert in transitions:
             if transition is Transition.RESOLVED:
@@ -425,7 +425,7 @@ class Alerting:
         return EscalationDesk(
             self._database, self._logbook, self._clock, self._tasks, self._registry,
             add=self._journal.add, messages_of=self.pipeline.messages, alerts_of=self._alerts_of,
-            external_url=self.external_url,
+            links=self.room.links, suspects=self.room.suspects, external_url=self.external_url,
         )  # fmt: skip
 
     def _alerts_of(self, incident: Incident) -> list[Alert]:
@@ -446,6 +446,7 @@ class Alerting:
             if change.transition is not None:
                 self._tell(AlertEvent(change.transition, change.alert))
         for event in batch.incidents:
+            self.room.committed(event)
             if event.transition is not IncidentTransition.LEFT:
                 self._tell(event)
 

@@ -6,22 +6,13 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from alerting.escalation_config import EscalationChoiceSection, EscalationConfig
+from alerting.escalation_config import EscalationConfig
+from alerting.incident_config import IncidentsSection
 from alerting.notify.receiver_config import ReceiverSection
 from alerting.routing_config import InhibitRuleSection, RouteSection, TimeIntervalSection, route_mistakes
 from alerting.rule_file import GroupSection, Text, check_group_names
 from alerting.threshold import ThresholdSection
 from core.config import InnerError, Section
-
-
-class IncidentsSection(Section):
-    """When alerts become incidents, and how these escalate."""
-
-    escalation: list[EscalationChoiceSection] = Field(
-        default_factory=list,
-        description="How incidents escalate; all by the first policy where it is absent.",
-        examples=[[{"policy": "default", "severities": ["critical", "high"]}]],
-    )
 
 
 class DefaultRulesSection(Section):
@@ -109,8 +100,8 @@ class AlertingConfig(EscalationConfig):
 
     incidents: IncidentsSection = Field(
         default_factory=IncidentsSection,
-        description="How incidents escalate.",
-        examples=[{"escalation": [{"policy": "default"}]}],
+        description="When alerts become incidents.",
+        examples=[{"reopen_within": "10m"}],
     )
 
     @field_validator("groups")

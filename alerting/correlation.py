@@ -58,16 +58,19 @@ def decide(
     next_id: int,
     now: float,
     correlation: Correlation | None = None,
+    loose: Mapping[str, Iterable[Alert]] | None = None,
 ) -> list[IncidentEvent]:
     """Return what the alert transitions of one evaluation round do to incidents, in order.
 
     Args:
         known: the open incidents, and those that may be reopened.
         next_id: the id of the next incident that is opened; further ones count up from it.
+        loose: alerts, by subject, that fire and belong to no incident; an incident that opens takes along those that
+            began to fire shortly before, because the first sign of trouble is rarely the worst.
     """
     # Worst first: a warning that fires in the same round as the critical alert belongs to its incident.
     ordered = sorted(changes, key=lambda change: change[1].severity.rank)
-    turn = _Round(known, correlation or Correlation(), next_id, now)
+    turn = _Round(known, correlation or Correlation(), next_id, now, loose or {})
     for transition, alert in ordered:
         if transition is Transition.FIRING:
             turn.fired(alert)
@@ -79,7 +82,15 @@ def decide(
 class _Round:
     """The incidents while one round of transitions is worked through; a storm of alerts costs each alert once."""
 
-    def __init__(self, known: Iterable[Incident], correlation: Correlation, next_id: int, now: float) -> None:
+    def __init__(
+        self,
+        known: Iterable[Incident],
+        correlation: Correlation,
+        next_id: int,
+        now: float,
+        loose: Mapping[str, Iterable[Alert]],
+    ) -> None:
+        self._loose = loose
         self.events: list[IncidentEvent] = []
         self._correlation = correlation
         self._next_id = next_id
@@ -150,6 +161,12 @@ class _Round:
             self._happened(IncidentTransition.REOPENED, incident, [alert])
         self._index(incident)
         self._related.clear()
+        early = [one for one in self._loose.get(subject, ()) if self._is_fresh(one)]
+        if early:
+            self._joining[incident.id].extend(early)
+
+    def _is_fresh(self, alert: Alert) -> bool:
+        return alert.fired_at is not None and self._now - alert.fired_at <= self._correlation.within_seconds
 
     def _index(self, incident: Incident) -> None:
         for subject in incident.subjects or (incident.subject,):

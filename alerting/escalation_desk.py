@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from alerting.escalations import Book, Escalations
 from alerting.incident import Incident
 from alerting.journal import Batch
 from alerting.notify.message import Message
-from alerting.notify.notice import Notice
+from alerting.notify.notice import Links, Notice
 from alerting.notify.outbox import load_undelivered
 from alerting.schedule import Override
 from alerting.schedules import Schedules
@@ -34,6 +34,7 @@ class EscalationDesk:
         add: queues a batch for the database; calls `escalations.extend` with it.
         messages_of: the messages that tell a receiver of a notice, one for each of its addresses.
         alerts_of: the alerts of an incident that are known now, firing or ended.
+        links, suspects: as `Escalations` takes them.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class EscalationDesk:
         add: Callable[[Batch], None],
         messages_of: Callable[[Notice], Sequence[Message]],
         alerts_of: Callable[[Incident], Collection[Alert]],
+        links: Callable[[Incident, Mapping[str, str], str], Links] = lambda *_: Links(),
+        suspects: Callable[[Incident], tuple[str, ...]] = lambda _incident: (),
         external_url: str = "",
     ) -> None:
         self._database = database
@@ -61,6 +64,8 @@ class EscalationDesk:
             add=add,
             messages_of=messages_of,
             alerts_of=alerts_of,
+            links=links,
+            suspects=suspects,
             external_url=external_url,
         )
         self._task: asyncio.Task[None] | None = None

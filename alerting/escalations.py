@@ -35,6 +35,7 @@ from alerting.journal import Batch
 from alerting.notify.message import Message
 from alerting.notify.notice import Links, Notice
 from alerting.notify.outbox import Settlement
+from alerting.notify.payload import common
 from alerting.schedules import Schedules
 from core.clock import Clock
 from core.duration import format_duration
@@ -335,7 +336,7 @@ class Escalations:
         for receiver, person in receivers.items():
             is_over = status == "resolved"
             notice = make_notice(incident, found, receiver, now, is_over=is_over, external_url=self._external_url)
-            links = self._links(incident, notice.group_labels, person)
+            links = self._links(incident, common([alert.labels for alert in notice.alerts]), person)
             notice = replace(notice, links=links, suspects=suspects)
             try:
                 messages += self._messages_of(notice)

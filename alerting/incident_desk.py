@@ -10,13 +10,15 @@ from sqlalchemy import Connection
 from alerting import incident_work as work
 from alerting.alert import Severity
 from alerting.incident import Incident, IncidentAlert, IncidentEvent
-from alerting.incident_store import load_alerts, load_incident
+from alerting.incident_link import Claim
+from alerting.incident_links import IncidentLinks
+from alerting.incident_store import claim_link, is_link_used, load_alerts, load_incident
 from alerting.incident_work import Doer
 from alerting.incidents import Incidents
 from alerting.journal import Batch, Journal
 from core.clock import Clock
 from core.db.database import Database
-from core.errors import NotFoundError, StoreUnavailableError
+from core.errors import ConflictError, NotFoundError, StoreUnavailableError
 
 WRITE_SECONDS = 5.0
 """So long a person waits for the disk before being told that the change still waits for it."""
@@ -29,8 +31,12 @@ class IncidentDesk:
     or has to be done first, UserError for a wrong argument, and StoreUnavailableError while nothing can be written.
     """
 
-    def __init__(self, incidents: Incidents, journal: Journal, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, incidents: Incidents, journal: Journal, database: Database, clock: Clock, links: IncidentLinks
+    ) -> None:
         self._incidents = incidents
+        self._links = links
+        self._claimed: set[str] = set()
         self._journal = journal
         self._database = database
         self._clock = clock
@@ -98,6 +104,38 @@ class IncidentDesk:
             number, by, now, title=title, service=service, environment=environment, severity=severity, note=note
         )
         return await self._do(events)
+
+    async def link_state(self, token: str) -> tuple[Claim, Incident, bool]:
+        """Return what a link is for, its incident as it is now, and whether the link was used.
+
+        Raises: LinkExpiredError, ForbiddenError, NotFoundError.
+        """
+        claim = self._links.read(token)
+        incident = await self.get(claim.incident)
+        while incident.merged_into is not None:
+            incident = await self.get(incident.merged_into)
+        used = await self._database.read(lambda connection: is_link_used(connection, claim.nonce))
+        return claim, incident, used or claim.nonce in self._claimed
+
+    async def acknowledge_by_link(self, token: str, person: str = "") -> Incident:
+        """Acknowledge what a link is for; it works once.
+
+        Args:
+            person: who says so, where the link was not sent to one person; nobody checks it.
+        """
+        claim, incident, used = await self.link_state(token)
+        if used:
+            raise ConflictError(f"this link was used before; incident {incident.id} is {incident.status}")
+        name = claim.person or " ".join(person.split())[: work.MAX_NAME]
+        by = Doer(f"link:{name}" if name else "link", name or "someone with the link")
+        now = self._clock.now()
+        events = work.acknowledge(self._incidents.get(incident.id) or incident, by, now)
+        self._claimed.add(claim.nonce)
+        after = await self._do(
+            events, also=[lambda connection: claim_link(connection, claim.nonce, claim.expires_at, now)]
+        )
+        self._claimed.discard(claim.nonce)  # the database knows it now
+        return after
 
     async def merge(self, number: int, into: int, by: Doer, note: str = "") -> Incident:
         """Put an incident's alerts and history into another, and return that one."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from alerting.alert import Alert, Transition
 from alerting.correlation import Correlation, decide, resolved
-from alerting.incident import Incident, IncidentEvent, IncidentTransition
+from alerting.incident import Incident, IncidentEvent, IncidentTransition, subject_of
 
 CLOSED_KEPT = 100
 """So many closed incidents are kept in memory: a person may act on one before its end is on the disk."""
@@ -20,9 +20,16 @@ class Incidents:
         self._open: dict[int, Incident] = {}
         self._closed: dict[int, Incident] = {}
         self._next_id = 1
+        self._loose: dict[str, dict[str, Alert]] = {}
 
     def restore(
-        self, open_incidents: Iterable[Incident], last_id: int, now: float, closed: Iterable[Incident] = ()
+        self,
+        open_incidents: Iterable[Incident],
+        last_id: int,
+        now: float,
+        *,
+        closed: Iterable[Incident] = (),
+        firing: Iterable[Alert] = (),
     ) -> list[IncidentEvent]:
         """Take back what an earlier process left; an open incident none of whose alerts fires any more is resolved."""
         events = []
@@ -34,14 +41,29 @@ class Incidents:
         self._closed = {incident.id: incident for incident in closed}
         self._next_id = last_id + 1
         self.apply(events)
+        self._note_loose((Transition.FIRING, alert) for alert in firing)
         return events
 
     def update(self, changes: Sequence[tuple[Transition, Alert]], now: float) -> list[IncidentEvent]:
         """Return what the alert transitions of one round do to incidents, and follow."""
         known = (*self._closed.values(), *self._open.values())
-        events = decide(known, changes, next_id=self._next_id, now=now, correlation=self.correlation)
+        loose = {subject: alerts.values() for subject, alerts in self._loose.items()}
+        events = decide(known, changes, next_id=self._next_id, now=now, correlation=self.correlation, loose=loose)
         self.apply(events)
+        self._note_loose(changes)
         return events
+
+    def _note_loose(self, changes: Iterable[tuple[Transition, Alert]]) -> None:
+        """Remember which alerts fire without an incident."""
+        owned = {alert for incident in self._open.values() for alert in incident.active}
+        for transition, alert in changes:
+            subject = subject_of(alert.labels)
+            if transition is Transition.FIRING and alert.id not in owned:
+                self._loose.setdefault(subject, {})[alert.id] = alert
+            elif transition is not Transition.PENDING and subject in self._loose:
+                self._loose[subject].pop(alert.id, None)
+        for subject in [subject for subject, alerts in self._loose.items() if not alerts.keys() - owned]:
+            del self._loose[subject]
 
     def apply(self, events: Iterable[IncidentEvent]) -> None:
         """Follow events that were decided elsewhere."""

@@ -36,7 +36,6 @@ class Measurement:
         self._alerts = Gauge(
             "watchkeeper_alerts", "Alerts that are pending or firing.", ["state", "severity"], registry=registry
         )
-        self.incidents = Gauge("watchkeeper_incidents_open", "Incidents that are open.", registry=registry)
         self.waiting_commits = Gauge(
             "watchkeeper_alert_changes_waiting",
             "Alert changes that wait for the state database to be writable.",

@@ -12,7 +12,10 @@ from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
 from alerting.health import Health
-from alerting.incident import Incident
+from alerting.incident import Incident, IncidentAlert
+from alerting.incident_figures import Figures
+from alerting.incident_plot import plots
+from alerting.incident_record import IncidentRecord
 from alerting.rule_status import RuleStatus
 from collectors.manager import TargetStatus
 from core.db.database import Trouble
@@ -101,10 +104,61 @@ def incident_document(incident: Incident) -> Document:
         "environment": incident.environment,
         "severity": incident.severity.value,
         "status": incident.status.value,
+        "owner": incident.owner,
+        "started_at": incident.started_at or incident.opened_at,
         "opened_at": incident.opened_at,
+        "acknowledged_at": incident.acknowledged_at,
+        "acknowledged_by": incident.acknowledged_by,
+        "mitigated_at": incident.mitigated_at,
         "resolved_at": incident.resolved_at,
+        "reviewed_at": incident.reviewed_at,
+        "merged_into": incident.merged_into,
+        "by_hand": incident.by_hand,
         "alerts": list(incident.alerts),
+        "firing": len(incident.active),
     }
+
+
+def record_document(record: IncidentRecord) -> Document:
+    """Return an incident with its alerts and its timeline."""
+    return {
+        **incident_document(record.incident),
+        "merged": list(record.merged),
+        "suspects": list(record.suspects),
+        "plots": [asdict(plot) for plot in plots(record.alerts)],
+        "alert_details": [incident_alert_document(alert) for alert in record.alerts],
+        "timeline": [
+            {
+                **entry_document(line.entry),
+                "about": line.about.value,
+                "text": line.text,
+                "detail": line.detail,
+                "is_suspect": line.is_suspect,
+            }
+            for line in record.timeline
+        ],
+    }
+
+
+def incident_alert_document(alert: IncidentAlert) -> Document:
+    """Return an alert as its incident remembers it."""
+    return {
+        "id": alert.id,
+        "name": alert.name,
+        "severity": alert.severity.value,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "expr": alert.expr,
+        "value": alert.value,
+        "active_since": alert.active_since,
+        "joined_at": alert.joined_at,
+        "resolved_at": alert.resolved_at,
+    }
+
+
+def figures_document(figures: Figures) -> Document:
+    """Return figures over incidents; lengths of time are seconds."""
+    return asdict(figures)
 
 
 def health_document(health: Health) -> Document:

@@ -10,9 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
-from alerting.alert import Alert
+from alerting.alert import Alert, Severity
 from alerting.health import Health
 from alerting.incident import Incident
+from alerting.incident_link import Claim
+from alerting.incident_record import IncidentRecord
+from alerting.incident_work import Doer
 from alerting.pipeline.dispatch import GroupView
 from alerting.pipeline.posted import PostedAlert
 from alerting.pipeline.stage import AlertStatus
@@ -144,6 +147,84 @@ class EscalationView(Protocol):
         """Return the escalation of an incident; None where it has none."""
 
 
+class DeskView(Protocol):
+    """alerting.incident_desk.IncidentDesk: where people act on incidents; what each method raises stands there."""
+
+    async def acknowledge(self, number: int, by: Doer, note: str = "") -> Incident:
+        """Say that somebody works on it."""
+
+    async def mitigate(self, number: int, by: Doer, note: str = "") -> Incident:
+        """Say that its effects are contained."""
+
+    async def resolve(self, number: int, by: Doer, note: str = "") -> Incident:
+        """End it."""
+
+    async def reopen(self, number: int, by: Doer, note: str = "") -> Incident:
+        """Take it up again."""
+
+    async def review(self, number: int, by: Doer, findings: dict[str, str]) -> Incident:
+        """Close its review."""
+
+    async def assign(self, number: int, by: Doer, owner: str, note: str = "") -> Incident:
+        """Say who works on it."""
+
+    async def set_severity(self, number: int, by: Doer, severity: Severity, note: str = "") -> Incident:
+        """Say how bad it is."""
+
+    async def note(self, number: int, by: Doer, text: str) -> Incident:
+        """Put a text on its timeline."""
+
+    async def open(
+        self, by: Doer, *, title: str, service: str = "", environment: str = "", severity: Severity, note: str = ""
+    ) -> Incident:
+        """Begin one that no alert tells of."""
+
+    async def merge(self, number: int, into: int, by: Doer, note: str = "") -> Incident:
+        """Put its alerts and history into another, and return that one."""
+
+    async def split(self, number: int, alerts: Sequence[str], by: Doer, title: str = "", note: str = "") -> Incident:
+        """Make some of its alerts one of their own, and return that one."""
+
+    async def link_state(self, token: str) -> tuple[Claim, Incident, bool]:
+        """Return what a signed link is for, its incident now, and whether it was used."""
+
+    async def acknowledge_by_link(self, token: str, person: str = "") -> Incident:
+        """Acknowledge what a signed link is for."""
+
+
+class RecordsView(Protocol):
+    """alerting.incident_record.IncidentRecords."""
+
+    async def read(self, number: int) -> IncidentRecord:
+        """Return an incident's record. Raises: NotFoundError, StoreUnavailableError."""
+
+    async def opened_since(self, moment: float) -> list[Incident]:
+        """Return the incidents that were opened since then."""
+
+
+class LinkMetricsView(Protocol):
+    """The part of alerting.incident_metrics.IncidentMetrics that counts links."""
+
+    def link_used(self, outcome: str) -> None:
+        """Count a link: `acknowledged` or `refused`."""
+
+
+class RoomView(Protocol):
+    """The part of alerting.incident_room.IncidentRoom that is shown and asked."""
+
+    @property
+    def desk(self) -> DeskView:
+        """Where people act on incidents."""
+
+    @property
+    def records(self) -> RecordsView:
+        """Reads an incident's history."""
+
+    @property
+    def metrics(self) -> LinkMetricsView:
+        """What is measured."""
+
+
 class AlertingView(Protocol):
     """The part of alerting.alerting.Alerting that is shown."""
 
@@ -178,8 +259,9 @@ class AlertingView(Protocol):
     async def incidents(self, limit: int = 20) -> Sequence[Incident]:
         """Return all open incidents and the newest `limit` of all, newest first."""
 
-    async def incident(self, number: int) -> Incident | None:
-        """Return one incident; None where there is none of that id."""
+    @property
+    def room(self) -> RoomView:
+        """Everything about incidents."""
 
     def rules(self) -> Sequence[RuleStatus]:
         """Return the rules and how they go."""

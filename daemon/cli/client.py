@@ -62,6 +62,16 @@ class Client:
         """
         self._document("DELETE", _full(path))
 
+    def text(self, path: str, parameters: Mapping[str, object]) -> str:
+        """Return an answer that is text, such as a report.
+
+        Raises: UnreachableError, ApiError.
+        """
+        status, content = self._request("GET", _API + quote(path) + f"?{urlencode(parameters)}", None)
+        if status >= 400:
+            raise _refusal(status, _document_or_none(content))
+        return content.decode("utf-8", "replace")
+
     def root(self, path: str) -> tuple[int, bytes]:
         """Return status and body of a path beside the API, such as `/-/healthy`.
 
@@ -141,6 +151,13 @@ def _token(file: Path) -> str:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise CommandError(f"{file}: its first line is no token", "write the token alone on the first line")
     return token
+
+
+def _document_or_none(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
 
 
 def _refusal(status: int, document: Any) -> ApiError:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from daemon.cli.failure import OK, PROBLEMS
-from daemon.cli.logbook import entry_lines
+from daemon.cli.incident import print_incident
 from daemon.cli.options import DEFAULT_URL, Client, Json, TokenFile, Url, items, now
 from daemon.cli.output import Cell, Output
-from daemon.cli.status import ALERT_COLUMNS, INCIDENT_COLUMNS, alert_row, incident_row, service_name
-from daemon.cli.wording import between, clock_time, date_time, length, state
+from daemon.cli.status import ALERT_COLUMNS, INCIDENT_COLUMNS, alert_row, incident_row
+from daemon.cli.wording import clock_time, length, state
 
 Document = dict[str, Any]
 
@@ -49,21 +49,6 @@ def incidents(
     else:
         output.line("No incident yet.")
     return OK
-
-
-def print_incident(output: Output, incident: Document) -> None:
-    """Write one incident and everything that happened in it."""
-    output.line(Cell(f"Incident {incident['id']}", "strong"), f": {incident['title']}")
-    output.line("  status    ", state(incident["status"]))
-    output.line("  severity  ", state(incident["severity"]))
-    output.line(f"  service   {service_name(incident)}")
-    output.line(f"  opened    {date_time(incident['opened_at'])}")
-    if incident.get("resolved_at"):
-        lasted = between(incident["opened_at"], incident["resolved_at"])
-        output.line(f"  resolved  {date_time(incident['resolved_at'])}, after {lasted}")
-    if incident.get("timeline"):
-        output.line()
-        output.table(["time", "what", "of", "details"], entry_lines(incident["timeline"]), indent=2)
 
 
 def targets(url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: Json = False) -> int:

@@ -11,7 +11,20 @@ from typing import NoReturn
 import typer
 
 from core.errors import ConfigError, WatchkeeperError
-from daemon.cli import acting, listing, logbook, notify, oncall, own, query, routes, silencing, status, testing
+from daemon.cli import (
+    acting,
+    incident,
+    listing,
+    logbook,
+    notify,
+    oncall,
+    own,
+    query,
+    routes,
+    silencing,
+    status,
+    testing,
+)
 from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
 from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
@@ -36,6 +49,15 @@ _override = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Let s
 _override.command("add")(oncall.add)
 _override.command("remove")(oncall.remove)
 _oncall.add_typer(_override, name="override")
+
+_incident = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on an incident.")
+for _name, _command in (
+    ("show", incident.show), ("ack", incident.acknowledge), ("note", incident.note), ("assign", incident.assign),
+    ("severity", incident.severity), ("mitigate", incident.mitigate), ("resolve", incident.resolve),
+    ("reopen", incident.reopen), ("merge", incident.merge), ("split", incident.split), ("open", incident.open_one),
+    ("review", incident.review), ("figures", incident.figures),
+):  # fmt: skip
+    _incident.command(_name)(_command)
 
 _test = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out what you wrote, without a daemon.")
 _test.command("rules")(testing.rules)
@@ -65,6 +87,7 @@ app.command("alerts")(listing.alerts)
 app.add_typer(_silence, name="silence")
 app.command("incidents")(listing.incidents)
 app.add_typer(_oncall, name="oncall")
+app.add_typer(_incident, name="incident")
 app.command("targets")(listing.targets)
 app.command("deploy")(acting.deploy)
 app.command("rollback")(acting.rollback)

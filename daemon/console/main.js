@@ -1,13 +1,18 @@
 // The console: shows each new overview as it arrives. All state lives in the daemon.
 
 import { askCancel, askRollback } from "./dialog.js";
+import { ASK, askDeclare } from "./dialog_incident.js";
 import { h, patch } from "./dom.js";
 import { plural } from "./format.js";
 import { keepFresh, machineGraphs, watchServices, windowSeconds } from "./graphs.js";
 import { icon } from "./icons.js";
 import { follow, get } from "./live.js";
+import { incidentPage } from "./page_incident.js";
+import { incidentsPage } from "./page_incidents.js";
 import { heading, tick } from "./parts.js";
-import { alerts, incidents } from "./section_alerts.js";
+import { addPage, currentPage, route } from "./router.js";
+import { alerts } from "./section_alerts.js";
+import { incidents } from "./section_incidents.js";
 import { banners, foot, health, host, lost } from "./section_health.js";
 import { logbook } from "./section_logbook.js";
 import { onCall, readOnCall } from "./section_oncall.js";
@@ -19,8 +24,7 @@ const place = (id) => document.getElementById(id);
 
 let overview = null;
 let connection = "connecting";
-const timelines = new Map();
-let timelinesOf = 0;
+let seenEntry = 0;
 
 function show(id, content) {
   patch(place(id), content);
@@ -34,7 +38,7 @@ function showAll() {
   show("host", host(overview));
   show("health", health(overview));
   show("underway", underWay(overview));
-  show("incidents", incidents(overview, timelines));
+  show("incidents", incidents(overview, figures));
   show("alerts", alerts(overview));
   showOnCall();
   show("services", services(overview));
@@ -64,16 +68,20 @@ function title({ health, hostname }) {
   return `${sign} ${hostname} – Watchkeeper`;
 }
 
-async function readTimelines() {
-  const open = [...document.querySelectorAll("details[data-incident][open]")].map((element) => Number(element.dataset.incident));
-  for (const id of open) {
-    try {
-      timelines.set(id, (await get(`incidents/${id}`)).timeline);
-    } catch (error) {
-      timelines.set(id, error);
-    }
+let figures = null;
+let figuresOf = "";
+
+/** Ask for the figures again when an incident is another than it was. */
+async function readFigures() {
+  const signature = overview.incidents.map(({ id, status }) => `${id}${status}`).join();
+  if (signature === figuresOf) return;
+  figuresOf = signature;
+  try {
+    figures = await get("incidents/figures", { days: 30 });
+    show("incidents", incidents(overview, figures));
+  } catch {
+    figuresOf = "";
   }
-  if (open.length && overview) show("incidents", incidents(overview, timelines));
 }
 
 function onOverview(fresh) {
@@ -83,10 +91,11 @@ function onOverview(fresh) {
   watchServices(fresh.services);
   if (isFirst) keepFresh();
   const newest = fresh.logbook.at(-1)?.number ?? 0;
-  readOnCall(showOnCall, newest !== timelinesOf);
-  if (newest !== timelinesOf) {
-    timelinesOf = newest;
-    readTimelines();
+  readFigures();
+  readOnCall(showOnCall, newest !== seenEntry);
+  if (newest !== seenEntry) {
+    seenEntry = newest;
+    currentPage()?.page.refresh?.();
   }
 }
 
@@ -99,20 +108,34 @@ function onLink(state) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-action]");
   if (!button || !overview) return;
-  const { action, service, environment, operation } = button.dataset;
+  const { action, service, environment, operation, incident } = button.dataset;
   if (action === "rollback") {
     const found = overview.services.find((one) => one.service === service && one.environment === environment);
     if (found) askRollback(found);
   } else if (action === "cancel") {
     const found = overview.operations.find((one) => String(one.id) === operation);
     if (found) askCancel(found);
+  } else if (action === "declare") {
+    askDeclare((made) => {
+      location.hash = `#incident/${made.id}`;
+    });
+  } else if (action in ASK) {
+    const shown = incidentPage.record();
+    const found = String(shown?.id) === incident ? shown : overview.incidents.find((one) => String(one.id) === incident);
+    if (found) ASK[action](found, (after) => didToIncident(action, after));
   }
 });
 
-// "toggle" does not bubble, but it can be caught on its way down.
-document.addEventListener("toggle", (event) => event.target.matches?.("details[data-incident][open]") && readTimelines(), true);
+/** Show at once what was done; the overview follows by itself. */
+function didToIncident(action, after) {
+  if (action === "merge" || action === "split") location.hash = `#incident/${after.id}`;
+  currentPage()?.page.refresh?.();
+}
 
+addPage("incident", incidentPage);
+addPage("incidents", incidentsPage);
 showAll();
 follow(onOverview, onLink);
+route();
 setInterval(tick, 1000);
 setInterval(() => readOnCall(showOnCall), 60_000);

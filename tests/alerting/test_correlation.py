@@ -174,3 +174,14 @@ def test_an_incident_is_open_exactly_while_one_of_its_alerts_fires(story: list[t
         for each in firing.values():
             if each.severity is Severity.CRITICAL:
                 assert any(each.id in incident.active for incident in open_ones)
+
+
+def test_what_fired_shortly_before_is_taken_along() -> None:
+    def opened(since: float) -> list[str]:
+        early = alert("Slow", service="shop", environment="production", severity="warning", at=since)
+        loose = {subject_of(early.labels): [early]}
+        events = decide([], [(FIRING, CRITICAL)], next_id=1, now=1000.0, loose=loose)
+        return [str(event.transition) for event in events]
+
+    assert opened(400.0) == ["opened", "joined"]
+    assert opened(399.0) == ["opened"]

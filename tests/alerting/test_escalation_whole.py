@@ -42,7 +42,7 @@ async def test_a_critical_alert_escalates_until_its_incident_is_acknowledged(tmp
         assert chain is not None
         assert (chain.state, chain.position) == ("running", 1)
 
-        acknowledging = asyncio.ensure_future(here.alerting.desk.acknowledge(1, Doer("token:ana", "ana")))
+        acknowledging = asyncio.ensure_future(here.alerting.room.desk.acknowledge(1, Doer("token:ana", "ana")))
         await here.told()
         await acknowledging
         await here.collect(600, every=60, heat=6)

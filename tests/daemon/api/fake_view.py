@@ -42,6 +42,7 @@ from metrics.label import Labels, labels_of
 from metrics.metadata import Metadata
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
+from tests.daemon.api.fake_room import FakeRoom
 from tests.fakes.database import InlineDatabase
 
 NOW = 1_700_000_000.0
@@ -148,14 +149,13 @@ class FakeAlerting:
     def routing_text(self) -> str:
         return "route:\n  receiver: team\n"
 
+    room: FakeRoom = field(init=False)
+
     def alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
 
     async def incidents(self, limit: int = 20) -> list[Incident]:
         return self.opened[:limit]
-
-    async def incident(self, number: int) -> Incident | None:
-        return next((incident for incident in self.opened if incident.id == number), None)
 
     def resolved_alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is AlertState.RESOLVED]
@@ -290,6 +290,7 @@ class FakeView:
         database = cast(Database, InlineDatabase((*logbook_module.MIGRATIONS, *silences_module.MIGRATIONS)))
         book = Logbook(database, clock)
         self.alerting = FakeAlerting(Silences(database, book, clock, CollectorRegistry()))
+        self.alerting.room = FakeRoom(self.alerting, self.logbook, clock)
         self.actions = FakeActions(clock)
         self.engine: Any = FakeEngine()
         self.store = Head()
