@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { minuteTime } from "./format.js";
+import { icon } from "./icons.js";
 import { get } from "./live.js";
 import { heading, moment, remaining } from "./parts.js";
 
@@ -32,6 +33,7 @@ function row(one) {
   return h(
     "li",
     { class: "row", "data-key": one.name },
+    h("span", { class: `row-sign ${nobody ? "bad" : "good"}` }, icon(nobody ? "bad" : "good")),
     h(
       "div",
       { class: "row-body" },
