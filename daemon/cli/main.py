@@ -1,4 +1,8 @@
-"""The command `watchkeeper`: its subcommands, and one place where every error becomes one line and an exit code."""
+"""The command `watchkeeper`: one place where every error becomes one line and an exit code.
+
+The daemon runs for months after `watchkeeper run`, so that is understood here without the machinery of the other
+commands: it would stay in memory unused.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
-
-import typer
+from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import ConfigError, WatchkeeperError
+<<<<<<< HEAD
 from daemon.cli import (
     acting,
     incident,
@@ -27,9 +30,12 @@ from daemon.cli import (
 )
 from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
+=======
+>>>>>>> main
 from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
-from daemon.cli.output import silence
+from daemon.cli.start import plain_start
 
+<<<<<<< HEAD
 # Plain help: rich would take 100 ms to draw boxes around it.
 app = typer.Typer(
     name="watchkeeper",
@@ -97,6 +103,10 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("healthcheck")(own.healthcheck)
 app.command("version")(own.version)
+=======
+if TYPE_CHECKING:
+    import typer
+>>>>>>> main
 
 
 def main() -> NoReturn:
@@ -116,7 +126,7 @@ def execute(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        silence(sys.stdout)
+        _silence()
         return PIPE_CLOSED
     except Exception as error:
         if os.environ.get("WATCHKEEPER_DEBUG") == "1":
@@ -126,6 +136,11 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    direct = plain_start(arguments)
+    if direct is not None:
+        return direct.run()
+    from daemon.cli.commands import app  # noqa: PLC0415 - the daemon itself needs none of it
+
     # Outside its standalone mode typer gives back what the command returned, or the code of an Exit.
     result = app(args=arguments, prog_name="watchkeeper", standalone_mode=False)
     return result if isinstance(result, int) else OK
@@ -139,6 +154,8 @@ def _explain(error: Exception) -> int:
     if isinstance(error, WatchkeeperError):
         _complain(str(error))
         return error.exit_code if isinstance(error, CommandError) else PROBLEMS
+    import typer  # noqa: PLC0415 - only an error of a command line that typer parsed gets here
+
     if isinstance(error, typer.TyperException):
         _complain(f"{error.format_message().rstrip('.')}; {_help_for(error)}")
         return USAGE
@@ -152,6 +169,12 @@ def _explain(error: Exception) -> int:
 def _help_for(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     return f"see '{context.command_path if context is not None else 'watchkeeper'} --help'"
+
+
+def _silence() -> None:
+    from daemon.cli.output import silence  # noqa: PLC0415 - brings typer along
+
+    silence(sys.stdout)
 
 
 def _complain(message: str) -> None:
