@@ -342,21 +342,13 @@ def load(file: Path | None) -> LoadedConfig:
 
     Raises: ConfigError: every mistake, with its place.
     """
-<<<<<<< HEAD
     document, included = _read(file)
     try:
-        root = validate(document, config_model())
+        root = validate(document, _model_for(document.data.keys()))
     except ConfigError as error:
         raise ConfigError([*included, *error.problems]) from None
     if included:
         raise ConfigError(included)
-=======
-    document = read_yaml(file) if file else parse_yaml("", "built-in defaults")
-    if not isinstance(document.data, dict):
-        message = "must be a mapping of sections, such as 'scrape_configs:'"
-        raise ConfigError([Problem(document.file, 1, 1, "", message)])
-    root = validate(document, _model_for(document.data.keys()))
->>>>>>> main
     notes = tuple(unused(document, root))
     loaded = LoadedConfig(root, document, file.absolute() if file else None, _used(document.data.keys()), notes)
     problems = list(_cross_check(loaded))
