@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from alerting.alert import Alert, AlertEvent, AlertState, Moment, Transition
 from alerting.config import AlertingConfig
+from alerting.escalation_door import EscalationDoor
 from alerting.evaluator import Evaluator
 from alerting.health import Aspect, Health, Reason, aspect_of, assess
 from alerting.incident import Incident, IncidentEvent, IncidentTransition
@@ -51,6 +53,7 @@ from metrics.promql.asking import InstantEngine
 from metrics.storage import Storage
 
 if TYPE_CHECKING:
+    from alerting.escalation_desk import EscalationDesk
     from alerting.notify.guarded import Guarded
     from alerting.notify.outbox import Address
     from alerting.pipeline.teller import Receivers
@@ -114,7 +117,14 @@ class Alerting:
         self.external_url = external_url
         self._receivers: list[str] = []
         self._config = AlertingConfig()
-        self._journal = Journal(database, logbook, clock, self._measurement, on_committed=self._committed)
+        self._logbook = logbook
+        self._registry = registry
+        self._external_labels: Mapping[str, str] = {}
+        self.escalation = EscalationDoor(database, self._make_escalation)
+        self._journal = Journal(
+            database, logbook, clock, self._measurement,
+            on_committed=self._committed, extend=self.escalation.extend,
+        )  # fmt: skip
         self.room = IncidentRoom(
             self._journal, database, logbook, clock, tasks, registry,
             url=lambda: external_url or page_url(), link_key_file=link_key_file,
@@ -156,6 +166,7 @@ class Alerting:
         """End evaluation; what is decided is still written down, and answers under way are waited for, for a moment."""
         await cancel_and_wait(self._evaluation)
         await self.pipeline.stop()
+        await self.escalation.stop()
         if self._writing is not None:
             await self._journal.flush(0.5)
         await self._outbox.stop()
@@ -200,6 +211,8 @@ class Alerting:
                 resolve_timeout=notification.resolve_timeout,
             )
         )
+        self._external_labels = external_labels or {}
+        await self.escalation.configure(config)
         self._evaluator.surround(Surroundings(external_labels or {}, self.external_url))
         self.room.configure(config.incidents)
         await self._evaluator.set_groups(groups)
@@ -348,6 +361,7 @@ class Alerting:
         while True:
             try:
                 await self.silences.start()
+                await self.escalation.restore()
                 stored, messages, resolved, memory = await self._load()
                 firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
                 events = await self.room.restore(self._clock.now(), firing)
@@ -375,6 +389,7 @@ class Alerting:
         if orphans:
             self._changed(orphans, now)
         await self.pipeline.start()
+        self.escalation.start()
 
     async def _load(self) -> tuple[list[Change], list[Message], list[Alert], Memory]:
         now = self._clock.now()
@@ -413,6 +428,21 @@ class Alerting:
     def _silences_changed(self) -> None:
         self.pipeline.conditions_changed()
 
+    def _make_escalation(self) -> EscalationDesk:
+        from alerting.escalation_desk import EscalationDesk  # noqa: PLC0415 - only where somebody escalates
+
+        return EscalationDesk(
+            self._database, self._logbook, self._clock, self._tasks, self._registry,
+            add=self._journal.add, messages_of=self.pipeline.messages, alerts_of=self._alerts_of,
+            links=self.room.links, suspects=self.room.suspects, external_url=self.external_url,
+        )  # fmt: skip
+
+    def _alerts_of(self, incident: Incident) -> list[Alert]:
+        """Return the alerts of an incident that are known now, as receivers are told of them."""
+        wanted = set(incident.alerts)
+        ended = [replace(one, labels={**self._external_labels, **one.labels}) for one in self._resolved]
+        return [alert for alert in (*ended, *self.pipeline.alerts()) if alert.id in wanted]
+
     def _settled(self, settlement: Settlement) -> None:
         now = self._clock.now()
         decision = self.pipeline.settled(settlement, now)
@@ -423,6 +453,7 @@ class Alerting:
             notice = self._fallbacks.failed(settlement.message, self._notice_of, now, is_final=True)
         messages = [] if notice is None else self.pipeline.messages(notice)
         self._journal.add(Batch(decision=decision, settlements=[settlement], messages=messages, time=now))
+        self.escalation.settled(settlement)
 
     def _failed(self, message: Message) -> None:
         """Tell the fallback of a receiver that has failed for too long."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from alerting.escalation_config import EscalationConfig
 from alerting.incident_config import IncidentsSection
 from alerting.notify.receiver_config import ReceiverSection
 from alerting.routing_config import InhibitRuleSection, RouteSection, TimeIntervalSection, route_mistakes
@@ -34,7 +35,7 @@ class DefaultRulesSection(Section):
         return names
 
 
-class AlertingConfig(Section):
+class AlertingConfig(EscalationConfig):
     """Everything about rules and who is told."""
 
     rule_files: list[str] = Field(

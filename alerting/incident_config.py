@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from alerting.alert import Alert, Severity
+from alerting.escalation_config import EscalationChoiceSection
 from core.config import Duration, Section
 from core.errors import UserError
 
@@ -87,6 +88,12 @@ class IncidentsSection(Section):
         le=30 * 86_400,
         description="How long the link of a notification that acknowledges an incident works.",
         examples=["8h"],
+    )
+
+    escalation: list[EscalationChoiceSection] = Field(
+        default_factory=list,
+        description="How incidents escalate; all by the first policy where it is absent.",
+        examples=[[{"policy": "default", "severities": ["critical", "high"]}]],
     )
 
     def opens(self, alert: Alert) -> bool:

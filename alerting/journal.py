@@ -65,6 +65,7 @@ class Journal:
 
     Args:
         on_committed: called with each batch that is durable.
+        extend: adds to each batch what it entails elsewhere, to be committed with it.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Journal:
         measurement: Measurement,
         *,
         on_committed: Callable[[Batch], None],
+        extend: Callable[[Batch], Batch] = lambda batch: batch,
     ) -> None:
         self._database = database
         self._logbook = logbook
         self._clock = clock
         self._measurement = measurement
         self._on_committed = on_committed
+        self._extend = extend
         self._waiting: deque[Batch] = deque()
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -91,6 +94,7 @@ class Journal:
     def add(self, batch: Batch) -> None:
         """Queue a batch; its logbook entries bear the time of this call."""
         self._write_entries(batch)
+        batch = self._extend(batch)
         self._waiting.append(batch)
         self._measurement.waiting_commits.set(len(self._waiting))
         self._idle.clear()

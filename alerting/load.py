@@ -7,9 +7,11 @@ from pathlib import Path
 
 from alerting.config import AlertingConfig
 from alerting.default_rules import enabled_default_groups
+from alerting.escalation_config import escalation_problems
 from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
 from alerting.rule import NO_DEFAULTS, Group, GroupDefaults
 from alerting.rule_file import groups_of, read_rule_file, with_unique_keys
+from alerting.schedule_config import schedule_problems
 from alerting.threshold import threshold_group
 from core.errors import ConfigError, Problem
 from core.yaml_file import Document, Path_
@@ -42,6 +44,7 @@ def load_rules(
         except ConfigError as error:
             problems += error.problems
     problems += _receiver_problems(config, base, document, notification)
+    problems += _escalation_problems(config, document or Document("config"))
     if problems:
         raise ConfigError(problems)
     if config.default_rules.enabled:
@@ -62,6 +65,18 @@ def _rule_files(config: AlertingConfig, base: Path, document: Document | None, p
             continue
         found |= dict.fromkeys(Path(match) for match in matches)
     return list(found)
+
+
+def _escalation_problems(config: AlertingConfig, document: Document) -> list[Problem]:
+    known = {
+        "receiver": [receiver.name for receiver in config.receivers],
+        "person": [person.name for person in config.people],
+        "schedule": [schedule.name for schedule in config.schedules],
+    }
+    return [
+        *schedule_problems(config.people, config.schedules, known["receiver"], document),
+        *escalation_problems(config.escalation_policies, config.incidents.escalation, known, document),
+    ]
 
 
 def _receiver_problems(

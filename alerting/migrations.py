@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import alerting.pipeline.store
-from alerting import incident_table
+from alerting import escalation_table, incident_table
 from core.db.migration import Migration
 
 MIGRATIONS = (
@@ -34,4 +34,5 @@ MIGRATIONS = (
     ),
     *alerting.pipeline.store.MIGRATIONS,
     *incident_table.MIGRATIONS,
+    *escalation_table.MIGRATIONS,
 )

@@ -19,6 +19,7 @@ from daemon.api.console import asset_answer
 from daemon.api.incidents import IncidentRoutes
 from daemon.api.intake import IntakeRoutes
 from daemon.api.middleware import ACTOR
+from daemon.api.on_call import OnCallRoutes
 from daemon.api.overview import OverviewBuilder, all_alerts
 from daemon.api.prometheus.routes import prometheus_routes
 from daemon.api.state import DaemonView
@@ -42,6 +43,7 @@ class Routes:
         self._limits = limits
         self._intake = IntakeRoutes(view, limits.body_seconds)
         self._body_seconds = limits.body_seconds
+        self._on_call = OnCallRoutes(view, stream.changed, limits.body_seconds)
         self._incidents = IncidentRoutes(view, stream.changed, limits.body_seconds)
 
     def table(self) -> list[web.RouteDef]:
@@ -72,6 +74,7 @@ class Routes:
             *prometheus_routes(self._view, self._limits),
             *AlertmanagerRoutes(self._view, self._limits, self._stream.changed).table(),
             *self._intake.table(),
+            *self._on_call.table(ROOT),
             *self._incidents.table(ROOT),
         ]
 

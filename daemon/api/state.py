@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
@@ -35,6 +35,10 @@ from metrics.promql.parse import Expression
 from metrics.promql.result import Matrix, Result
 from metrics.statistics import StoreStatistics
 from metrics.storage import Matcher, Storage
+
+if TYPE_CHECKING:
+    from alerting.escalation import Chain
+    from alerting.schedules import Schedules
 
 
 class WebSettings(Protocol):
@@ -98,6 +102,17 @@ class CollectorsView(Protocol):
 
     def offers(self) -> Mapping[str, Offer]:
         """Return, by job, what became of the targets that were found for it."""
+
+
+class EscalationView(Protocol):
+    """The part of alerting.escalation_door.EscalationDoor that is shown and asked."""
+
+    @property
+    def schedules(self) -> Schedules | None:
+        """The on-call schedules; None while none are configured."""
+
+    async def chain(self, incident: int) -> Chain | None:
+        """Return the escalation of an incident; None where it has none."""
 
 
 class DeskView(Protocol):
@@ -215,6 +230,10 @@ class SilencesView(Protocol):
 
 class AlertingView(Protocol):
     """The part of alerting.alerting.Alerting that is shown."""
+
+    @property
+    def escalation(self) -> EscalationView:
+        """On-call schedules and escalations."""
 
     @property
     def external_url(self) -> str:

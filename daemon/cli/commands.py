@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import acting, listing, logbook, notify, own, query, routes, silencing, status, testing
+from daemon.cli import (
+    acting,
+    incident,
+    listing,
+    logbook,
+    notify,
+    oncall,
+    own,
+    query,
+    routes,
+    silencing,
+    status,
+    testing,
+)
 from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
 
@@ -20,6 +33,22 @@ app = typer.Typer(
 _logbook = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 _logbook.callback()(logbook.logbook)
 _logbook.command("verify")(logbook.verify)
+
+_oncall = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+_oncall.callback()(oncall.oncall)
+_override = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Let somebody stand in, or take it back.")
+_override.command("add")(oncall.add)
+_override.command("remove")(oncall.remove)
+_oncall.add_typer(_override, name="override")
+
+_incident = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on an incident.")
+for _name, _command in (
+    ("show", incident.show), ("ack", incident.acknowledge), ("note", incident.note), ("assign", incident.assign),
+    ("severity", incident.severity), ("mitigate", incident.mitigate), ("resolve", incident.resolve),
+    ("reopen", incident.reopen), ("merge", incident.merge), ("split", incident.split), ("open", incident.open_one),
+    ("review", incident.review), ("figures", incident.figures),
+):  # fmt: skip
+    _incident.command(_name)(_command)
 
 _test = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out what you wrote, without a daemon.")
 _test.command("rules")(testing.rules)
@@ -48,6 +77,8 @@ app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("alerts")(listing.alerts)
 app.command("incidents")(listing.incidents)
+app.add_typer(_oncall, name="oncall")
+app.add_typer(_incident, name="incident")
 app.command("targets")(listing.targets)
 app.command("deploy")(acting.deploy)
 app.command("rollback")(acting.rollback)

@@ -15,6 +15,7 @@ import { alerts } from "./section_alerts.js";
 import { incidents } from "./section_incidents.js";
 import { banners, foot, health, host, lost } from "./section_health.js";
 import { logbook } from "./section_logbook.js";
+import { onCall, readOnCall } from "./section_oncall.js";
 import { operations, underWay } from "./section_operations.js";
 import { services } from "./section_services.js";
 import { askExpire, askSilence } from "./silence_dialog.js";
@@ -42,6 +43,7 @@ function showAll() {
   show("incidents", incidents(overview, figures));
   show("alerts", alerts(overview));
   show("silences", silences(overview));
+  showOnCall();
   show("services", services(overview));
   show("machine", [heading("machine", "This machine", `the last ${plural(windowSeconds(overview) / 60, "minute")}`), h("div", { class: "charts card", "data-key": "machine-charts" }, machineGraphs())]);
   show("targets", targets(overview));
@@ -50,6 +52,12 @@ function showAll() {
   show("foot", foot(overview));
   document.title = title(overview);
   document.body.dataset.shown = String(overview.now);
+}
+
+function showOnCall() {
+  const content = onCall();
+  place("oncall").hidden = content.length === 0;
+  show("oncall", content);
 }
 
 function linkState() {
@@ -87,6 +95,7 @@ function onOverview(fresh) {
   if (isFirst) keepFresh();
   const newest = fresh.logbook.at(-1)?.number ?? 0;
   readFigures();
+  readOnCall(showOnCall, newest !== seenEntry);
   if (newest !== seenEntry) {
     seenEntry = newest;
     currentPage()?.page.refresh?.();
@@ -138,3 +147,4 @@ showAll();
 follow(onOverview, onLink);
 route();
 setInterval(tick, 1000);
+setInterval(() => readOnCall(showOnCall), 60_000);

@@ -14,12 +14,14 @@ from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
 from alerting import silences as silences_module
 from alerting.alert import Alert, AlertState, Severity, fingerprint
+from alerting.escalation import Chain
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
 from alerting.pipeline.dispatch import GroupView
 from alerting.pipeline.posted import PostedAlert
 from alerting.pipeline.stage import AlertStatus
 from alerting.rule_status import GroupStatus, RuleStatus
+from alerting.schedules import Schedules
 from alerting.silences import Silences
 from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
@@ -122,6 +124,15 @@ class FakePipeline:
 
 
 @dataclass
+class FakeEscalation:
+    schedules: Schedules | None = None
+    chains: dict[int, Chain] = field(default_factory=dict)
+
+    async def chain(self, incident: int) -> Chain | None:
+        return self.chains.get(incident)
+
+
+@dataclass
 class FakeAlerting:
     silences: Silences
     pipeline: FakePipeline = field(default_factory=FakePipeline)
@@ -130,13 +141,15 @@ class FakeAlerting:
     opened: list[Incident] = field(default_factory=list)
     written: list[RuleStatus] = field(default_factory=list)
     grouped: list[GroupStatus] = field(default_factory=list)
-    room: FakeRoom = field(init=False)
+    escalation: FakeEscalation = field(default_factory=FakeEscalation)
 
     def receivers(self) -> list[str]:
         return ["team", "fallback"]
 
     def routing_text(self) -> str:
         return "route:\n  receiver: team\n"
+
+    room: FakeRoom = field(init=False)
 
     def alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
