@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, ValidationInfo, field_validator
 
-from alerting.notify.receiver_config import NOT_YET, NotYet, ReceiverSection
-from alerting.rule_file import GroupSection, check_group_names, check_label_name
+from alerting.notify.receiver_config import ReceiverSection
+from alerting.routing_config import InhibitRuleSection, RouteSection, TimeIntervalSection, route_mistakes
+from alerting.rule_file import GroupSection, Text, check_group_names
 from alerting.threshold import ThresholdSection
-from core.config import Section
-
-
-class RouteSection(Section):
-    """Which receiver gets which alerts, and which alerts share a message."""
-
-    receiver: str = Field(description="The name of a receiver.", examples=["team-shop"])
-    group_by: list[str] = Field(
-        default_factory=lambda: ["alertname", "service", "environment"],
-        description="Alerts that agree in these labels share a message; ['...'] for all labels.",
-        examples=[["alertname", "service"]],
-    )
-    group_wait: NotYet = Field(None, description=NOT_YET, examples=[None])
-    group_interval: NotYet = Field(None, description=NOT_YET, examples=[None])
-    repeat_interval: NotYet = Field(None, description=NOT_YET, examples=[None])
-    routes: NotYet = Field(None, description=NOT_YET, examples=[None])
-    matchers: NotYet = Field(None, description=NOT_YET, examples=[None])
-    match: NotYet = Field(None, description=NOT_YET, examples=[None])
-    match_re: NotYet = Field(None, description=NOT_YET, examples=[None])
-    mute_time_intervals: NotYet = Field(None, description=NOT_YET, examples=[None])
-    active_time_intervals: NotYet = Field(None, description=NOT_YET, examples=[None])
-
-    @field_validator("group_by")
-    @classmethod
-    def _check_names(cls, names: list[str]) -> list[str]:
-        if names == ["..."]:
-            return names
-        if "..." in names:
-            raise ValueError("'...' stands for all labels; do not name others beside it")
-        return [check_label_name(name) for name in names]
+from core.config import InnerError, Section
 
 
 class DefaultRulesSection(Section):
@@ -85,10 +59,41 @@ class AlertingConfig(Section):
         description="Who can be told.",
         examples=[[{"name": "team", "webhook_configs": [{"url": "http://127.0.0.1:9009/alerts"}]}]],
     )
+    time_intervals: list[TimeIntervalSection] = Field(
+        default_factory=list,
+        description="Times that routes name.",
+        examples=[[{"name": "weekend", "time_intervals": [{"weekdays": ["saturday", "sunday"]}]}]],
+    )
+    mute_time_intervals: list[TimeIntervalSection] = Field(
+        default_factory=list,
+        description="Times that routes name, under their old key.",
+        examples=[[{"name": "night", "time_intervals": [{"times": [{"start_time": "00:00", "end_time": "06:00"}]}]}]],
+    )
+    inhibit_rules: list[InhibitRuleSection] = Field(
+        default_factory=list,
+        description="Which alerts are not told while others fire that explain them.",
+        examples=[[{"source_matchers": ["alertname=NodeDown"], "target_matchers": ["node!=''"], "equal": ["node"]}]],
+    )
+    templates: list[Text] = Field(
+        default_factory=list,
+        description="Files with templates of messages; patterns, from the config file's folder.",
+        examples=[["templates/*.tmpl"]],
+    )
     route: RouteSection | None = Field(
         None,
-        description="Who is told what; the first receiver, of everything, where it is absent.",
-        examples=[{"receiver": "team"}],
+        description="Who is told what; the first receiver, of everything and at once, where it is absent.",
+        examples=[{"receiver": "team", "group_by": ["alertname"]}],
+    )
+    notification_limit: int = Field(
+        50,
+        ge=0,
+        description="The most messages of groups that a receiver gets in a minute; others are summed up. 0 for all.",
+        examples=[20],
+    )
+    alertmanager_config: Path | None = Field(
+        None,
+        description="An Alertmanager's config file, read as it is, in place of receivers, route and so on here.",
+        examples=["/etc/alertmanager/alertmanager.yml"],
     )
 
     @field_validator("groups")
@@ -107,11 +112,21 @@ class AlertingConfig(Section):
 
     @field_validator("route")
     @classmethod
-    def _known_receiver(cls, route: RouteSection | None, info: ValidationInfo) -> RouteSection | None:
-        receivers = info.data.get("receivers")
-        if route is not None and receivers is not None:
-            names = [receiver.name for receiver in receivers]
-            if route.receiver not in names:
-                known = ", ".join(names) or "none; add it under 'receivers'"
-                raise ValueError(f"receiver {route.receiver!r} does not exist; known are: {known}")
+    def _known_names(cls, route: RouteSection | None, info: ValidationInfo) -> RouteSection | None:
+        known = info.data
+        if route is None or not {"receivers", "time_intervals", "mute_time_intervals"} <= known.keys():
+            return route
+        intervals = [interval.name for interval in (*known["time_intervals"], *known["mute_time_intervals"])]
+        mistakes = list(route_mistakes(route, [receiver.name for receiver in known["receivers"]], intervals))
+        if mistakes:
+            raise InnerError(mistakes)
         return route
+
+    @field_validator("time_intervals", "mute_time_intervals")
+    @classmethod
+    def _unique_intervals(cls, sections: list[TimeIntervalSection], info: ValidationInfo) -> list[TimeIntervalSection]:
+        names = [section.name for section in (*info.data.get("time_intervals", ()), *sections)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"time interval {twice!r} is defined twice; rename one of them")
+        return sections

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from alerting.config import AlertingConfig
 from alerting.default_rules import enabled_default_groups
-from alerting.notify.secret import SecretError, read_secret
-from alerting.notify.webhook import secret_files
+from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
 from alerting.rule import NO_DEFAULTS, Group, GroupDefaults
 from alerting.rule_file import groups_of, read_rule_file, with_unique_keys
 from alerting.threshold import threshold_group
@@ -17,7 +16,11 @@ from core.yaml_file import Document, Path_
 
 
 def load_rules(
-    config: AlertingConfig, base: Path, document: Document | None = None, defaults: GroupDefaults = NO_DEFAULTS
+    config: AlertingConfig,
+    base: Path,
+    document: Document | None = None,
+    defaults: GroupDefaults = NO_DEFAULTS,
+    notification: NotificationDefaults = NO_NOTIFICATION_DEFAULTS,
 ) -> tuple[Group, ...]:
     """Return all rules of a config, in the order: its own groups, its thresholds, its rule files, the built-in ones.
 
@@ -25,7 +28,8 @@ def load_rules(
         base: the folder that relative paths start from.
         document: the config file, for the places of its mistakes.
         defaults: how often groups are evaluated, and how far in the past, that do not say it themselves.
-    Raises: ConfigError: every mistake in every rule file, and secret files that cannot be read.
+        notification: what receivers take that do not say it themselves.
+    Raises: ConfigError: every mistake in every rule file, in files that receivers name, and in templates.
     """
     file = document.file if document is not None else "config"
     groups = groups_of(config.groups, file, document=document, defaults=defaults)
@@ -37,7 +41,7 @@ def load_rules(
             groups += read_rule_file(path, defaults)
         except ConfigError as error:
             problems += error.problems
-    problems += _secret_problems(config, base, document)
+    problems += _receiver_problems(config, base, document, notification)
     if problems:
         raise ConfigError(problems)
     if config.default_rules.enabled:
@@ -60,17 +64,21 @@ def _rule_files(config: AlertingConfig, base: Path, document: Document | None, p
     return list(found)
 
 
-def _secret_problems(config: AlertingConfig, base: Path, document: Document | None) -> list[Problem]:
-    problems = []
-    for number, receiver in enumerate(config.receivers):
-        for index, webhook in enumerate(receiver.webhook_configs):
-            for path, file in secret_files(webhook):
-                try:
-                    read_secret(base / file)
-                except SecretError as error:
-                    place: Path_ = ("receivers", number, "webhook_configs", index, *path.split("."))
-                    problems.append(_problem(document, place, str(error)))
-    return problems
+def _receiver_problems(
+    config: AlertingConfig, base: Path, document: Document | None, notification: NotificationDefaults
+) -> list[Problem]:
+    if not config.receivers:
+        return []
+    # Imported here because a daemon that tells nobody needs none of it.
+    from alerting.notify.integrations import check  # noqa: PLC0415
+    from alerting.notify.setting import make_setting  # noqa: PLC0415
+    from alerting.template.error import TemplateError  # noqa: PLC0415
+
+    try:
+        setting = make_setting(config.templates, base, notification)
+    except TemplateError as error:
+        return [_problem(document, ("templates",), str(error))]
+    return check(config.receivers, setting, document)
 
 
 def _problem(document: Document | None, path: Path_, message: str) -> Problem:

@@ -214,6 +214,7 @@ class Daemon:
             document=prepared.loaded.document,
             defaults=prepared.loaded.group_defaults,
             external_labels=root.global_.external_labels,
+            notification=root.global_,
         )
         await self.actions.apply(root)
         await self.remote_write.apply(root.remote_write, root.global_.external_labels, base)

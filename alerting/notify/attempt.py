@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
+_ANSWER_SHOWN_BYTES = 300
 
 
 class Outcome(Enum):
@@ -32,7 +33,7 @@ def judge(status: int, headers: Mapping[str, str], answer: bytes, now: float) ->
     """Return what an answer means: 2xx delivered; 408, 429 and 5xx try again; anything else is a refusal."""
     if 200 <= status < 300:
         return Attempt(Outcome.DELIVERED, f"status {status}")
-    text = " ".join(answer.decode(errors="replace").split())
+    text = " ".join(answer[:_ANSWER_SHOWN_BYTES].decode(errors="replace").split())
     detail = f"status {status}" + (f": {text}" if text else "")
     if status in (408, 429) or status >= 500:
         return Attempt(Outcome.RETRY, detail, retry_after_seconds(headers.get("Retry-After", ""), now))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alerting.notify.message import Message
 
 Status = Literal["firing", "resolved"]
-Why = Literal["first", "changed", "repeat", "escalation", "test", "summary"]
+Why = Literal["first", "changed", "repeat", "escalation", "test", "summary", "fallback"]
 
 
 @dataclass(frozen=True, slots=True)

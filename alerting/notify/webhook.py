@@ -1,103 +1,98 @@
-"""Posting a message to a webhook, once; what the answer means is decided here, trying again is the outbox's."""
+"""The webhook of Alertmanager: its message, version 4, posted to an address."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from alerting.notify.attempt import Attempt, Outcome, judge
+from pydantic import Field, model_validator
+
+from alerting.notify.address import SecretUrl, check_url
+from alerting.notify.attempt import Attempt
+from alerting.notify.http_config import HttpAddressSection
+from alerting.notify.integration import HttpIntegration, Setting, unusable
 from alerting.notify.message import Message
-from alerting.notify.receiver_config import WebhookSection, check_url
-from alerting.notify.secret import SecretError, read_secret
+from alerting.notify.notice import Notice
+from alerting.notify.payload import render_notice
+from alerting.notify.secret import SecretError, SecretSource, read_secret
 from alerting.notify.signature import signed_headers
-from core.clock import Clock
-from core.errors import UserError
-from core.version import __version__
+from core.secret import plain
+from core.yaml_file import Path_
 
 if TYPE_CHECKING:
     import aiohttp
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-_ANSWER_SHOWN_BYTES = 300
 
 
-def secret_files(webhook: WebhookSection) -> list[tuple[str, Path]]:
-    """Return the files that a webhook reads, each with its path in the section."""
-    http = webhook.http_config
-    files = [
-        ("url_file", webhook.url_file),
-        ("signing_secret_file", webhook.signing_secret_file),
-        ("http_config.basic_auth.password_file", http.basic_auth.password_file if http.basic_auth else None),
-        (
-            "http_config.authorization.credentials_file",
-            http.authorization.credentials_file if http.authorization else None,
-        ),
-    ]
-    return [(path, file) for path, file in files if file is not None]
+class WebhookSection(HttpAddressSection):
+    """An address that gets notifications as Alertmanager sends them (payload version 4)."""
+
+    url: SecretUrl | None = Field(None, description="Where to post to.", examples=["http://127.0.0.1:9009/alerts"])
+    url_file: Path | None = Field(
+        None, description="A file that holds the address, where that is a secret.", examples=["secrets/webhook-url"]
+    )
+    max_alerts: int = Field(0, ge=0, description="The most alerts in one message; 0 for all.", examples=[100])
+    signing_secret_file: Path | None = Field(
+        None,
+        description="A file with the secret that signs each message (HMAC-SHA256); see docs on webhooks.",
+        examples=["secrets/webhook-signing"],
+    )
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("give exactly one of 'url' and 'url_file'")
+        return self
 
 
-class Webhook:
-    """One address of a receiver.
+class Webhook(HttpIntegration):
+    """Posts the message as it is."""
 
-    Args:
-        base: the folder that relative paths start from.
-    """
+    kind = "webhook"
 
-    def __init__(self, section: WebhookSection, base: Path, clock: Clock) -> None:
+    def __init__(self, section: WebhookSection, setting: Setting, index: int = 0, path: Path_ = ()) -> None:
+        super().__init__(section, setting, index, path)
         self._section = section
-        self._base = base
-        self._clock = clock
+        self._url = SecretSource(section.url, section.url_file)
+
+    def render(self, notice: Notice) -> str:
+        """Return the message in the very bytes of Alertmanager's."""
+        return render_notice(notice, max_alerts=self._section.max_alerts)
 
     async def send(self, session: aiohttp.ClientSession, message: Message) -> Attempt:
-        """Post a message and return what became of it; raises nothing that can be expected."""
-        import aiohttp  # noqa: PLC0415 - a client is only needed where a receiver is
-
+        """Post the message once."""
         body = message.body.encode()
         try:
-            # Secrets are read anew each time, so that a rotated one needs no reload.
             url, headers = await asyncio.to_thread(self._prepare, body)
-        except (UserError, ValueError) as error:
-            return Attempt(Outcome.RETRY, str(error))
+        except (SecretError, ValueError) as error:
+            return unusable(error)
         headers[IDEMPOTENCY_HEADER] = message.key
-        timeout = aiohttp.ClientTimeout(total=self._section.timeout)
-        try:
-            async with session.post(
-                url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            ) as response:
-                answer = await response.content.read(_ANSWER_SHOWN_BYTES)
-                return judge(response.status, response.headers, answer, self._clock.now())
-        except TimeoutError:
-            return Attempt(Outcome.RETRY, f"no answer within {self._section.timeout:g} s")
-        except aiohttp.InvalidURL:  # whose text would show an address that may be a secret
-            return Attempt(Outcome.RETRY, "the address is not valid; correct it")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Attempt(Outcome.RETRY, _reason(error))
+        reply = await self._http.request(session, url, body, headers=headers)
+        return reply if isinstance(reply, Attempt) else self._judge(reply)
+
+    def _own_files(self) -> Mapping[str, Path | None]:
+        return {"url_file": self._section.url_file, "signing_secret_file": self._section.signing_secret_file}
 
     def _prepare(self, body: bytes) -> tuple[str, dict[str, str]]:
-        section, http = self._section, self._section.http_config
-        headers = {"Content-Type": "application/json", "User-Agent": f"watchkeeper/{__version__}"}
-        if http.basic_auth is not None:
-            password = read_secret(self._base / http.basic_auth.password_file)
-            pair = f"{http.basic_auth.username}:{password}".encode()
-            headers["Authorization"] = "Basic " + base64.b64encode(pair).decode()
-        elif http.authorization is not None:
-            token = read_secret(self._base / http.authorization.credentials_file)
-            headers["Authorization"] = f"{http.authorization.type} {token}"
+        section, base = self._section, self._setting.base
+        headers = {}
         if section.signing_secret_file is not None:
-            secret = read_secret(self._base / section.signing_secret_file)
-            headers |= signed_headers(secret.encode(), self._clock.now(), body)
-        if section.url is not None:
-            return section.url, headers
-        assert section.url_file is not None
-        file = self._base / section.url_file
-        try:
-            return check_url(read_secret(file)), headers
-        except ValueError as error:
-            raise SecretError(f"{file}: {error}") from None
+            secret = read_secret(base / section.signing_secret_file)
+            headers = signed_headers(secret.encode(), self._setting.clock.now(), body)
+        return read_url(self._url, base), headers
 
 
-def _reason(error: Exception) -> str:
-    reason = str(error) or type(error).__name__
-    return reason if len(reason) <= _ANSWER_SHOWN_BYTES else reason[:_ANSWER_SHOWN_BYTES] + "…"
+def read_url(source: SecretSource, base: Path) -> str:
+    """Return the address that a source holds; it may read a file, so it is for a thread.
+
+    Raises: SecretError: it cannot be read, or is no address.
+    """
+    if source.file is None:
+        return plain(source.inline)
+    try:
+        return check_url(source.read(base))
+    except ValueError as error:
+        raise SecretError(f"{base / source.file}: {error}") from None

@@ -11,9 +11,9 @@ from typing import Any
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
-from alerting.alerting import RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
+from alerting.rule_status import RuleStatus
 from collectors.manager import TargetStatus
 from core.db.database import Trouble
 from core.logbook import Entry, Fault

@@ -11,6 +11,7 @@ from aiohttp import web
 from actions.action import known_action
 from core.errors import ForbiddenError, NotFoundError, UserError
 from daemon.api import documents
+from daemon.api.alertmanager.routes import AlertmanagerRoutes
 from daemon.api.answer import body_answer, json_answer
 from daemon.api.body import check_keys, read_body, read_object, text_field, whole_number
 from daemon.api.connections import Limits
@@ -70,6 +71,7 @@ class Routes:
             get(ROOT + "/logbook", self._logbook),
             get(ROOT + "/logbook/verify", self._verify_logbook),
             *prometheus_routes(self._view, self._limits),
+            *AlertmanagerRoutes(self._view, self._limits).table(),
             *self._intake.table(),
         ]
 

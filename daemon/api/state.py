@@ -11,9 +11,13 @@ from prometheus_client import CollectorRegistry
 from actions.deployment.status import ServiceStatus
 from actions.operation import Operation
 from alerting.alert import Alert
-from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
+from alerting.pipeline.dispatch import GroupView
+from alerting.pipeline.posted import PostedAlert
+from alerting.pipeline.stage import AlertStatus
+from alerting.rule_status import GroupStatus, RuleStatus
+from alerting.silence import Silence
 from collectors.collector import Readings
 from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
@@ -93,8 +97,58 @@ class CollectorsView(Protocol):
         """Return, by job, what became of the targets that were found for it."""
 
 
+class PipelineView(Protocol):
+    """alerting.pipeline.pipeline.Pipeline: what is told to whom, and the door for alerts of others."""
+
+    async def post(self, alerts: Sequence[PostedAlert]) -> None:
+        """Take in alerts; they are durable when it returns. Raises: StoreUnavailableError."""
+
+    def alerts(self) -> Sequence[Alert]:
+        """Return the alerts that fire, own and posted ones."""
+
+    def statuses(self) -> Mapping[str, AlertStatus]:
+        """Return, by fingerprint, what keeps each alert from being told, and who is told."""
+
+    def groups(self) -> Sequence[GroupView]:
+        """Return the groups in which alerts are told."""
+
+
+class SilencesView(Protocol):
+    """alerting.silences.Silences."""
+
+    def all(self) -> Sequence[Silence]:
+        """Return all silences."""
+
+    def get(self, id_: str) -> Silence:
+        """Return one. Raises: NotFoundError."""
+
+    async def set(self, silence: Silence, actor: str) -> str:
+        """Make or change a silence and return its id; it is durable then. Raises: UserError, NotFoundError."""
+
+    async def expire(self, id_: str, actor: str) -> None:
+        """End a silence. Raises: NotFoundError."""
+
+
 class AlertingView(Protocol):
     """The part of alerting.alerting.Alerting that is shown."""
+
+    @property
+    def external_url(self) -> str:
+        """Where people reach the daemon."""
+
+    @property
+    def pipeline(self) -> PipelineView:
+        """What is told to whom."""
+
+    @property
+    def silences(self) -> SilencesView:
+        """The silences."""
+
+    def receivers(self) -> Sequence[str]:
+        """Return the names of the receivers, in the config's order."""
+
+    def routing_text(self) -> str:
+        """Return the part of the config that Alertmanager has too, as YAML without secrets."""
 
     def alerts(self) -> Sequence[Alert]:
         """Return pending and firing alerts."""

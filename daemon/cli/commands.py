@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from daemon.cli import acting, listing, logbook, own, query, status, testing
+from daemon.cli import acting, listing, logbook, notify, own, query, routes, silencing, status, testing
 from daemon.cli.demo import command as demo
 from daemon.cli.doctor import command as doctor
 
@@ -24,10 +24,26 @@ _logbook.command("verify")(logbook.verify)
 _test = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out what you wrote, without a daemon.")
 _test.command("rules")(testing.rules)
 
+_routes = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Show and try out who is told of what.")
+_routes.command("show")(routes.show)
+_routes.command("test")(routes.test)
+
+_notify = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out who is told.")
+_notify.command("test")(notify.test)
+
+_silence = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Keep alerts from being told for a while.")
+_silence.command("add")(silencing.add)
+_silence.command("list")(silencing.show)
+_silence.command("update")(silencing.update)
+_silence.command("expire")(silencing.expire)
+
 app.callback()(own.root)
 app.command("run")(own.run)
 app.command("check")(own.check)
 app.add_typer(_test, name="test")
+app.add_typer(_routes, name="routes")
+app.add_typer(_notify, name="notify")
+app.add_typer(_silence, name="silence")
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("alerts")(listing.alerts)

@@ -8,7 +8,7 @@ import typer
 
 from daemon.cli.failure import OK, PROBLEMS
 from daemon.cli.logbook import entry_lines
-from daemon.cli.options import DEFAULT_URL, Client, Json, TokenFile, Url, items
+from daemon.cli.options import DEFAULT_URL, Client, Json, TokenFile, Url, items, now
 from daemon.cli.output import Cell, Output
 from daemon.cli.status import ALERT_COLUMNS, INCIDENT_COLUMNS, alert_row, incident_row, service_name
 from daemon.cli.wording import between, clock_time, date_time, length, state
@@ -30,7 +30,7 @@ def alerts(show_all: All = False, url: Url = DEFAULT_URL, token_file: TokenFile 
     if not rows:
         output.line("No alert." if show_all else "No alert is firing.")
         return OK
-    output.table(ALERT_COLUMNS, [alert_row(alert, _now()) for alert in rows])
+    output.table(ALERT_COLUMNS, [alert_row(alert, now()) for alert in rows])
     return OK
 
 
@@ -45,7 +45,7 @@ def incidents(
     elif incident_id is not None:
         print_incident(output, document)
     elif rows := items(document, "incidents"):
-        output.table(INCIDENT_COLUMNS, [incident_row(incident, _now()) for incident in rows])
+        output.table(INCIDENT_COLUMNS, [incident_row(incident, now()) for incident in rows])
     else:
         output.line("No incident yet.")
     return OK
@@ -85,9 +85,3 @@ def _target_row(target: Document) -> list[str | Cell]:
     return [state(target["health"]), target["source"], clock_time(target.get("last_collected")),
             length(target.get("last_duration_seconds")), "-" if samples is None else str(samples),
             length(target["interval_seconds"]), target.get("last_error") or ""]  # fmt: skip
-
-
-def _now() -> float:
-    from core.clock import SystemClock  # noqa: PLC0415 - brings asyncio, which --help does not need
-
-    return SystemClock().now()

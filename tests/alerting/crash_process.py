@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from alerting.alert import AlertEvent
 from alerting.alerting import Alerting, Event
 from alerting.migrations import MIGRATIONS
+from alerting.silences import MIGRATIONS as SILENCES_MIGRATIONS
 from core.clock import SystemClock
 from core.db.database import Database
 from core.logbook import MIGRATIONS as LOGBOOK_MIGRATIONS
@@ -45,7 +46,7 @@ def show(event: Event) -> None:
 async def main(folder: Path, url: str) -> None:
     clock = SystemClock()
     tasks = Tasks(clock)
-    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS)
+    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS, *SILENCES_MIGRATIONS)
     database = Database(folder / "state.db", migrations, clock=clock, tasks=tasks)
     head = Head()
     alerting = Alerting(

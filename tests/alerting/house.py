@@ -16,6 +16,7 @@ from alerting.alerting import Alerting, Event
 from alerting.config import AlertingConfig
 from alerting.incident import IncidentEvent
 from alerting.migrations import MIGRATIONS
+from alerting.silences import MIGRATIONS as SILENCES_MIGRATIONS
 from core.config import validate
 from core.db.database import Database
 from core.logbook import MIGRATIONS as LOGBOOK_MIGRATIONS
@@ -95,7 +96,7 @@ async def house(
     clock = clock or FakeClock()
     tasks = Tasks(clock)
     registry = CollectorRegistry()
-    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS)
+    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS, *SILENCES_MIGRATIONS)
     database = Database(folder / "state.db", migrations, clock=clock, tasks=tasks)
     logbook = Logbook(database, clock)
     head = Head()

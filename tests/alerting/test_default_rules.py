@@ -159,6 +159,8 @@ CASES = [
     ("WatchkeeperSignInFailures", "high",
      {s: {"watchkeeper_sign_in_failures_total": s / 10} for s in range(0, 301, 15)}, True),
     ("WatchkeeperNotificationsUndelivered", "high", steady({"watchkeeper_notifications_queued": 2}), True),
+    ("WatchkeeperReceiverFailing", "high", steady({"watchkeeper_notification_circuit_open": 1}), True),
+    ("WatchkeeperReceiverFailing", "high", steady({"watchkeeper_notification_circuit_open": 0}), False),
     ("WatchkeeperNotificationsRejected", "high",
      {s: {'watchkeeper_notification_failures_total{outcome="rejected"}': s // 200} for s in range(0, 301, 15)}, True),
     ("WatchkeeperRuleFailing", "high",

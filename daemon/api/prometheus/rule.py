@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from alerting.alert import Alert, AlertState
-from alerting.alerting import GroupStatus, RuleStatus
+from alerting.rule_status import GroupStatus, RuleStatus
 from core.errors import UserError, WatchkeeperError
 from daemon.api.prometheus.answer import failure, threaded_answer
 from daemon.api.prometheus.number import format_moment, format_scientific
