@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -43,13 +43,15 @@ class Advised:
 
 @dataclass(frozen=True, slots=True)
 class LaterSections:
-    """Marks a list of sections whose model is imported only where a file has some of them: `list[Any]` otherwise.
+    """Marks a list of sections whose model is imported only where a file has some of them, or one such section.
 
     Attributes:
         place: of the model, `package.module:Class`.
+        is_list: whether the key holds a list of them (`list[Any]`), rather than one (`Any`).
     """
 
     place: str
+    is_list: bool = True
 
     def model(self) -> type[BaseModel]:
         """Return the model of the list's items."""
@@ -60,7 +62,9 @@ class LaterSections:
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._validate)
 
-    def _validate(self, value: object, info: ValidationInfo) -> list[BaseModel]:
+    def _validate(self, value: object, info: ValidationInfo) -> object:
+        if not self.is_list:
+            return value if value is None else self.model().model_validate(value, context=info.context)
         if not isinstance(value, list):
             raise ValueError("is no list; write '- ' before its first line")  # noqa: TRY004 - a mistake of the file
         # A ValidationError in a validator keeps its paths: pydantic puts them below this one.
@@ -73,6 +77,11 @@ class Section(BaseModel):
     """A part of a config file: unknown keys are refused, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def defaults(cls) -> Self:
+        """Return the section of a file without it: what its own code says needs no validator, which takes 3 ms."""
+        return cast(Self, cls.model_construct())
 
 
 class SparseSection(Section):
@@ -216,7 +225,8 @@ def _models_at(types: Sequence[Any], location: Path_) -> list[type[BaseModel]]:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             fields = [f for name, f in kind.model_fields.items() if location[0] in (name, f.alias)]
             inner += [f.annotation for f in fields]
-            inner += [list[mark.model()] for f in fields for mark in f.metadata if isinstance(mark, LaterSections)]  # type: ignore[misc]
+            later = [mark for f in fields for mark in f.metadata if isinstance(mark, LaterSections)]
+            inner += [list.__class_getitem__(mark.model()) if mark.is_list else mark.model() for mark in later]
         elif get_args(kind):
             inner.append(get_args(kind)[-1 if get_origin(kind) is dict else 0])
     return _models_at(inner, location[1:])

@@ -69,7 +69,7 @@ def _models(field: FieldInfo, path: str) -> Iterator[tuple[type[BaseModel], str]
     yield from _models_in(field.annotation, path)
     for mark in field.metadata:
         if isinstance(mark, LaterSections):
-            yield mark.model(), f"{path}[]"
+            yield mark.model(), f"{path}[]" if mark.is_list else path
 
 
 def _models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
@@ -95,8 +95,9 @@ def _kind(annotation: Any) -> str:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
-        if any(isinstance(mark, LaterSections) for mark in metadata):
-            return "list of section"
+        later = next((mark for mark in metadata if isinstance(mark, LaterSections)), None)
+        if later is not None:
+            return "list of section" if later.is_list else "section"
         return "duration" if any(mark is DURATION_MARK for mark in metadata) else _kind(inner)
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(_kind(part) for part in get_args(annotation) if part is not type(None)))

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from alerting.notify.address import SecretUrl
 from alerting.notify.attempt import MAX_RETRY_AFTER_SECONDS, Attempt, Outcome
 from alerting.notify.fact import facts, links
 from alerting.notify.global_config import move_to, one_of
 from alerting.notify.http_client import Reply
-from alerting.notify.http_config import SecretUrl
+from alerting.notify.http_config import HttpAddressSection
 from alerting.notify.integration import HttpIntegration, Setting, Texts, given, unusable
 from alerting.notify.length import cut
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
-from alerting.notify.receiver_config import HttpAddressSection
 from alerting.notify.secret import SecretError, SecretSource
 from alerting.notify.webhook import read_url
 from core.text import Text

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from alerting.notify.http_config import HttpConfigSection, SecretUrl, Url
-from core.config import Advised, Duration, NotUsed, SparseSection
-from core.http.config import TlsConfig
+from alerting.notify.address import SecretUrl, Url
+from core.config import Advised, Duration, LaterSections, NotUsed, SparseSection
 from core.secret import SecretText
 
 _NO_RECEIVER = NotUsed("has no effect: receivers of that kind are not supported, reach the service by apprise_configs")
@@ -51,7 +50,7 @@ class NotificationDefaults(SparseSection):
     resolve_timeout: Duration = Field(
         300.0, gt=0, description="When an alert that others posted ends where they do not say it.", examples=["5m"]
     )
-    http_config: HttpConfigSection | None = Field(
+    http_config: Annotated[Any, LaterSections("alerting.notify.http_config:HttpConfigSection", is_list=False)] = Field(
         None, description="How the addresses of receivers are called.", examples=[{"proxy_url": "http://proxy:3128"}]
     )
     smtp_from: str | None = Field(None, description="The sender of mails.", examples=["watchkeeper@example.org"])
@@ -76,7 +75,7 @@ class NotificationDefaults(SparseSection):
         None, description="A file that holds the secret for CRAM-MD5.", examples=["secrets/smtp"]
     )
     smtp_require_tls: bool = Field(True, description="Whether mails are sent encrypted only.", examples=[True])
-    smtp_tls_config: TlsConfig | None = Field(
+    smtp_tls_config: Annotated[Any, LaterSections("core.http.config:TlsConfig", is_list=False)] = Field(
         None, description="How the mail server proves itself.", examples=[{"ca_file": "ca.pem"}]
     )
     slack_api_url: Annotated[SecretUrl | None, move_to("slack_api_url_file")] = Field(
@@ -150,4 +149,4 @@ class NotificationDefaults(SparseSection):
         return self
 
 
-NO_NOTIFICATION_DEFAULTS = NotificationDefaults()
+NO_NOTIFICATION_DEFAULTS = NotificationDefaults.defaults()

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
-from core.config import Section
+from alerting.notify.address import Url, refusal
+from alerting.notify.receiver_config import AddressSection
+from core.config import Duration, Section
 from core.http.config import HttpClientConfig
 from core.secret import SecretText
-
-
-def refusal(why: str) -> BeforeValidator:
-    """Return the validator of a key that is known and refused, with the reason and what to do."""
-
-    def refuse(value: object) -> None:
-        if value is not None:
-            raise ValueError(why)
-
-    return BeforeValidator(refuse)
-
-
-def check_url(url: str) -> str:
-    """Return an address that a message can be posted to.
-
-    Raises: ValueError: it is none.
-    """
-    scheme, separator, rest = url.partition("://")
-    if scheme not in ("http", "https") or not separator or not rest.partition("/")[0] or any(c.isspace() for c in url):
-        raise ValueError("is no http:// or https:// address; write it in full, such as http://127.0.0.1:9009/alerts")
-    return url
-
-
-def _check_secret_url(secret: Any) -> Any:
-    check_url(secret.get_secret_value())
-    return secret
-
-
-Url = Annotated[str, AfterValidator(check_url)]
-"""An address that is no secret."""
-
-SecretUrl = Annotated[SecretText, AfterValidator(_check_secret_url)]
-"""An address that is a secret itself: who knows it can post there."""
 
 NoOauth2 = Annotated[None, refusal("is not supported; give a token in 'authorization.credentials_file' instead")]
 NoProxyRule = Annotated[None, refusal("is not supported; set 'proxy_url' at those addresses that need the proxy")]
@@ -71,3 +40,16 @@ class HttpConfigSection(HttpClientConfig):
     no_proxy: NoProxyRule = Field(None, description="Not supported.", examples=[None])
     proxy_from_environment: NoProxyRule = Field(None, description="Not supported.", examples=[None])
     proxy_connect_header: NoProxyRule = Field(None, description="Not supported.", examples=[None])
+
+
+class HttpAddressSection(AddressSection):
+    """What sections of all addresses have that are spoken to over HTTP."""
+
+    timeout: Duration = Field(
+        0.0, ge=0, le=300, description="How long an answer may take; 0s for the usual 10s.", examples=["5s"]
+    )
+    http_config: HttpConfigSection | None = Field(
+        None,
+        description="How the address is called; that of `global` if absent.",
+        examples=[{"proxy_url": "http://proxy.internal:3128"}],
+    )

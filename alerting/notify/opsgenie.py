@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from alerting.notify.address import Url
 from alerting.notify.attempt import Attempt, Outcome
 from alerting.notify.fact import facts, links
 from alerting.notify.global_config import move_to, one_of
-from alerting.notify.http_config import Url
+from alerting.notify.http_config import HttpAddressSection
 from alerting.notify.integration import HttpIntegration, Setting, Texts, given, unusable
 from alerting.notify.length import cut
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.payload import common
-from alerting.notify.receiver_config import HttpAddressSection
 from alerting.notify.secret import SecretError, source
 from core.config import Section
 from core.secret import SecretText

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from alerting.notify.http_config import HttpConfigSection, refusal
+from alerting.notify.address import refusal
 from core.config import Duration, LaterSections, Section, SparseSection
 
 KINDS = (
@@ -113,16 +113,3 @@ class AddressSection(Section):
     """What sections of all kinds of addresses have."""
 
     send_resolved: bool = Field(True, description="Whether ends are told too.", examples=[False])
-
-
-class HttpAddressSection(AddressSection):
-    """What sections of all addresses have that are spoken to over HTTP."""
-
-    timeout: Duration = Field(
-        0.0, ge=0, le=300, description="How long an answer may take; 0s for the usual 10s.", examples=["5s"]
-    )
-    http_config: HttpConfigSection | None = Field(
-        None,
-        description="How the address is called; that of `global` if absent.",
-        examples=[{"proxy_url": "http://proxy.internal:3128"}],
-    )

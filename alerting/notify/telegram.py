@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from alerting.notify.address import Url
 from alerting.notify.attempt import MAX_RETRY_AFTER_SECONDS, Attempt, Outcome
 from alerting.notify.fact import facts, links
 from alerting.notify.global_config import move_to, one_of
 from alerting.notify.http_client import Reply
-from alerting.notify.http_config import Url
+from alerting.notify.http_config import HttpAddressSection
 from alerting.notify.integration import HttpIntegration, Setting, Texts, plain_subject, unusable
 from alerting.notify.length import cut, cut_html
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
-from alerting.notify.receiver_config import HttpAddressSection
 from alerting.notify.secret import SecretError, source
 from core.secret import SecretText, scrub
 from core.text import Text

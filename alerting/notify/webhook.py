@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
+from alerting.notify.address import SecretUrl, check_url
 from alerting.notify.attempt import Attempt
-from alerting.notify.http_config import SecretUrl, check_url
+from alerting.notify.http_config import HttpAddressSection
 from alerting.notify.integration import HttpIntegration, Setting, unusable
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.payload import render_notice
-from alerting.notify.receiver_config import HttpAddressSection
 from alerting.notify.secret import SecretError, SecretSource, read_secret
 from alerting.notify.signature import signed_headers
 from core.secret import plain

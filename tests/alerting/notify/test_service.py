@@ -161,7 +161,7 @@ async def test_a_proxy_is_used() -> None:
         http = {"proxy_url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}
         attempt = await deliver(made(KINDS["webhook"], "http://shop.invalid", http_config=http), notice())
     assert attempt.outcome is Outcome.DELIVERED
-    assert asked == [b"POST http://shop.invalid/ HTTP/1.1\r\n"]
+    assert asked == [b"POST http://shop.invalid HTTP/1.1\r\n"]
 
 
 def test_what_has_ended_is_not_acknowledged_and_only_web_addresses_are_linked() -> None:
