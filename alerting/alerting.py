@@ -38,7 +38,7 @@ from alerting.rule_state import Change
 from alerting.rule_status import GroupStatus, RuleStatus, alerts_of, status_of
 from alerting.silences import Silences
 from alerting.store import forget_old, load_active, load_resolved
-from alerting.template.rule_function import Surroundings
+from alerting.template.surroundings import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database

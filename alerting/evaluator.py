@@ -21,7 +21,7 @@ from alerting.measurement import Measurement
 from alerting.presence import Interruption, Presence
 from alerting.rule import AlertingRule, Group
 from alerting.rule_state import AlertingState, Change, RecordingState, RuleState, ended, state_of, template_expressions
-from alerting.template.rule_function import NOWHERE, Surroundings
+from alerting.template.surroundings import NOWHERE, Surroundings
 from alerting.touch import Touch
 from core.clock import Clock
 from core.errors import WatchkeeperError

@@ -23,7 +23,7 @@ from alerting.alert import (
 from alerting.rule import AlertingRule, RecordingRule, Rule
 from alerting.template.error import TemplateError
 from alerting.template.rule import Template
-from alerting.template.rule_function import NOWHERE, Surroundings
+from alerting.template.surroundings import NOWHERE, Surroundings
 from core.errors import UserError, WatchkeeperError
 from metrics.label import METRIC_NAME, Labels, labels_of
 from metrics.promql.asking import InstantEngine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerting.template.error import TemplateError
-from alerting.template.go_format import format_number
+from alerting.template.number import format_number
 from alerting.template.rule import Template, parse_template
 
 __all__ = ["Template", "TemplateError", "format_number", "parse_template"]

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 from alerting.template.error import CallError
 from alerting.template.go_format import join_line, join_values, sprintf
-from alerting.template.value import Function, Object, StringMap, is_list, is_true, type_name
+from alerting.template.value import NO_VALUE, Function, Object, StringMap, is_list, is_true, type_name
 
 _HTML = {
     ord("\0"): "\ufffd",
@@ -42,7 +42,12 @@ def quote_url(text: str) -> str:
 
 
 def _joined(escape: Callable[[str], str]) -> Callable[..., str]:
-    return lambda *values: escape(values[0] if len(values) == 1 and type(values[0]) is str else join_values(values))
+    def join(*values: object) -> str:
+        if len(values) == 1 and isinstance(values[0], str):
+            return escape(values[0])
+        return escape(join_values([NO_VALUE if value is None else value for value in values]))
+
+    return join
 
 
 def _length(value: object) -> int:

@@ -118,6 +118,20 @@ class Budget:
         if self.output > self.limits.output:
             raise CallError(f"yields more than {self.limits.output} characters; make it shorter")
 
+    def weigh(self, *values: object) -> None:
+        """Spend the size of values: of texts, and of lists and maps with all that is in them, however often.
+
+        Raises: CallError: it is too much.
+        """
+        waiting = list(values)
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, str):
+                self.spend(len(value) >> 6)
+            elif isinstance(value, list | dict):
+                self.spend(len(value))
+                waiting += value.values() if isinstance(value, dict) else value
+
     def check_size(self, value: object) -> None:
         """Look at a value on the way.
 
@@ -407,19 +421,13 @@ class Evaluator:
                 _converted(argument, index, function) if function.parameters or function.rest != "any" else argument
                 for index, argument in enumerate(arguments)
             ]
-            self._budget.spend(sum(_weight(value) for value in values))
+            self._budget.weigh(*values)
             result = function.call(*receiver, *values)
-            self._budget.spend(_weight(result))
+            self._budget.weigh(result)
             self._budget.check_size(result)
         except (CallError, TemplateError) as error:
             raise self._source.error(position, f"{name}: {error}") from None
         return result
-
-
-def _weight(value: object) -> int:
-    if isinstance(value, str):
-        return len(value) >> 6
-    return len(value) if isinstance(value, list | dict) else 0
 
 
 def _converted(value: object, index: int, function: Function) -> object:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
-from alerting.go_text import quote
+from alerting.template.number import format_number, shortest, special
 from alerting.template.value import Object, is_list, type_name
 
 MAX_WIDTH = 1_000_000
 """As in Go; a wider field is no field."""
 
+_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\"}
 _BASES = {"d": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
 _MARKS = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}
 _VERB = re.compile(
@@ -62,36 +61,21 @@ def join_line(values: Sequence[object]) -> str:
     return " ".join(_argument(value, _Form()) for value in values) + "\n"
 
 
-def format_number(value: float) -> str:
-    """Return a number as Go prints it: shortest digits, with an exponent from a million digits' worth on.
-
-    Source: strconv.FormatFloat(value, 'g', -1, 64): an exponent below 1e-4 and from 1e6 on where more than the digits
-    that are shown would be needed, and from 1e21 on always.
-    """
-    return _special(value) or _shortest(value)
+def quote(text: str, *, is_ascii: bool = False) -> str:
+    """Return a text in double quotes as Go writes it; `is_ascii` escapes what is not ASCII."""
+    return '"' + "".join(_escaped(one, is_ascii=is_ascii) for one in text) + '"'
 
 
-def _shortest(value: float) -> str:
-    sign, digits, exponent = Decimal(repr(float(value))).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    if value == 0:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    power = len(digits) + exponent - 1
-    text = "".join(map(str, digits))
-    if power < -4 or power >= 6:
-        mantissa = text[0] + ("." + text[1:] if len(text) > 1 else "")
-        shown = f"{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
-    else:
-        shown = format(Decimal((0, digits, exponent)), "f")
-    return ("-" if sign else "") + shown
-
-
-def _special(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return ""
+def _escaped(character: str, *, is_ascii: bool = False) -> str:
+    if character == '"':
+        return '\\"'
+    known = _ESCAPES.get(character)
+    if known is not None or (character.isprintable() and (character.isascii() or not is_ascii)):
+        return known or character
+    number = ord(character)
+    if number < 0x80:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def sprintf(form: str, values: Sequence[object]) -> str:
@@ -224,7 +208,9 @@ def _format_text(text: str, form: _Form) -> str:
         text = text[: form.precision]
     if form.verb == "q" or (form.verb == "v" and "#" in form.flags):
         is_raw = form.verb == "q" and "#" in form.flags and "`" not in text
-        return form.pad(f"`{text}`" if is_raw and (text.isprintable() or not text) else quote(text))
+        return form.pad(
+            f"`{text}`" if is_raw and (text.isprintable() or not text) else quote(text, is_ascii="+" in form.flags)
+        )
     if form.verb in "vs":
         return form.pad(text)
     if form.verb in "xX":
@@ -253,9 +239,11 @@ def _format_character(number: int, verb: str, form: _Form) -> str:
     if verb == "c":
         return form.pad(character)
     if verb == "U":
-        shown = f"U+{number:04X}" + (f" '{character}'" if "#" in form.flags and character.isprintable() else "")
+        shown = f"U+{number & 0xFFFFFFFFFFFFFFFF:04X}" + (
+            f" '{character}'" if "#" in form.flags and character.isprintable() else ""
+        )
         return form.pad(shown, zeros=False)
-    inner = "\\'" if character == "'" else character if character == '"' else quote(character)[1:-1]
+    inner = "\\'" if character == "'" else character if character == '"' else _escaped(character)
     return form.pad(f"'{inner}'")
 
 
@@ -278,9 +266,9 @@ def _format_float(value: float, form: _Form) -> str:
     }
     if form.verb not in shapes:
         return _bad(value, form)
-    special = _special(value)
-    if special:
-        shown = special if special != "NaN" or "+" not in form.flags else "+NaN"
+    word = special(value)
+    if word:
+        shown = word if word != "NaN" or "+" not in form.flags else "+NaN"
         if " " in form.flags and "+" not in form.flags:
             shown = " " + shown.lstrip("+") if not shown.startswith("-") else shown
         return form.pad(shown, zeros=False)
@@ -293,5 +281,5 @@ def _format_float(value: float, form: _Form) -> str:
 
 def _general(value: float, precision: int | None) -> str:
     if precision is None:
-        return _shortest(value)
+        return shortest(value)
     return f"{value:.{precision or 1}g}"

@@ -31,7 +31,7 @@ _ADDRESSES = frozenset(
 _SAFE_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _RAW = frozenset({"script", "style", "title", "textarea"})
 _MARKUP = re.compile(r"<[^>]*>?")
-_ADDRESS_SIGNS = "/?&=:@+,;%#!$~*().-_'[]"
+_ADDRESS_SIGNS = "/?&=:@+,;%#!$~*().-_[]"
 _CSS_SAFE = re.compile(r"[-A-Za-z0-9 #%.,_]*")
 
 
@@ -140,7 +140,7 @@ class HtmlOutput(Output):
             return _attribute(self._address(shown), self._quote)
         if name in ("srcset", "srcdoc"):
             return REFUSED
-        return _attribute(shown, self._quote)
+        return _attribute(shown, self._quote, is_html=isinstance(value, SafeHtml))
 
     def _address(self, shown: str) -> str:
         if self._is_query:
@@ -169,13 +169,14 @@ def _is_active(name: str) -> bool:
     return lowered.startswith("on") or lowered in _ADDRESSES or lowered in ("style", "srcdoc", "srcset")
 
 
-def _attribute(text: str, quotes: str) -> str:
-    escaped = _plain(text)
+def _attribute(text: str, quotes: str, *, is_html: bool = False) -> str:
+    """Return a text as the value of an attribute; the entities of what is HTML already stay."""
+    escaped = _plain(text).replace("&amp;", "&") if is_html else _plain(text)
     if quotes:
         return escaped
     if not escaped:
         return REFUSED
-    return re.sub(r"[\t\n\v\f\r =`]", lambda match: f"&#{ord(match[0])};", escaped)
+    return re.sub(r"[\s=`]", lambda match: f"&#{ord(match[0])};", escaped)
 
 
 def _script(value: object, shown: str) -> str:

@@ -33,9 +33,9 @@ def read_number(text: str) -> int | float:
         value = float(text)
     else:
         raise ValueError(f"{text!r} is no number")
-    # 1e3 counts as the whole number 1000, as in Go.
-    is_whole = "." not in text and "p" not in text.lower() and abs(value) < 1 << 53 and value == int(value)
-    return int(value) if is_whole else value
+    if value in (float("inf"), -float("inf")):
+        raise ValueError(f"{text} is too large for a number")
+    return value
 
 
 def _whole(text: str) -> int | None:

@@ -8,28 +8,28 @@ from typing import TypeAlias
 from alerting.template.lex import Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Text:
     """What is written as it stands."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Dot:
     """`.`."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Nil:
     """`nil`."""
 
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Literal:
     """A boolean, a number, a character (its number) or a string."""
 
@@ -38,7 +38,7 @@ class Literal:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Field:
     """`.A.B`: fields of the dot."""
 
@@ -46,7 +46,7 @@ class Field:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Variable:
     """`$x.A.B`: a variable and fields of it; `name` has its `$`."""
 
@@ -55,7 +55,7 @@ class Variable:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Word:
     """A function's name."""
 
@@ -63,7 +63,7 @@ class Word:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Chain:
     """`(…).A.B`: fields of something in brackets."""
 
@@ -72,7 +72,7 @@ class Chain:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Command:
     """A function, method or value, and its arguments; `operands` has at least one."""
 
@@ -80,7 +80,7 @@ class Command:
     operands: tuple[Operand, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Pipeline:
     """Commands, each of which gets what the one before yields as its last argument.
 
@@ -98,14 +98,14 @@ class Pipeline:
 Operand: TypeAlias = Dot | Nil | Literal | Field | Variable | Word | Chain | Pipeline
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Action:
     """`{{ pipeline }}`."""
 
     pipeline: Pipeline
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class If:
     """`{{ if }}`, or `{{ with }}` where the value becomes the dot."""
 
@@ -115,7 +115,7 @@ class If:
     is_with: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Range:
     """`{{ range }}`."""
 
@@ -124,7 +124,7 @@ class Range:
     otherwise: Nodes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Use:
     """`{{ template "name" pipeline }}`."""
 
@@ -133,12 +133,12 @@ class Use:
     pipeline: Pipeline | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Break:
     """`{{ break }}`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Continue:
     """`{{ continue }}`."""
 
@@ -147,7 +147,7 @@ Node: TypeAlias = Text | Action | If | Range | Use | Break | Continue
 Nodes: TypeAlias = tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Definition:
     """A named template: what it consists of and where that is written."""
 
@@ -155,7 +155,7 @@ class Definition:
     nodes: Nodes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Parsed:
     """A template and what it defines beside itself."""
 

@@ -18,7 +18,7 @@ from alerting.template.lex import Source
 from alerting.template.node import Definition, If, Nodes, Parsed, Range, Use
 from alerting.template.notification_data import Data, notification_data
 from alerting.template.parse import parse
-from alerting.template.text_function import TEXT_FUNCTIONS
+from alerting.template.text_function import TEXT_FUNCTIONS, title_words
 from alerting.template.value import Function
 
 LIMITS = Limits(steps=300_000, seconds=2.0, output=1_048_576)
@@ -56,6 +56,7 @@ FUNCTIONS: Mapping[str, Function] = {
     **BUILTINS,
     **TEXT_FUNCTIONS,
     **HUMANIZE_FUNCTIONS,
+    "title": Function(title_words, ("string",)),
     "join": Function(lambda separator, texts: separator.join(texts), ("string", "strings")),
     "stringSlice": Function(lambda *texts: list(texts), (), "string"),
     "list": Function(lambda *items: list(items), (), "any"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 from urllib.parse import quote_plus, urlsplit
@@ -15,11 +15,11 @@ from alerting.template.evaluate import Budget, Evaluator, Output
 from alerting.template.go_time import SECOND, Duration
 from alerting.template.humanize import HUMANIZE_FUNCTIONS, to_number
 from alerting.template.node import Definition
+from alerting.template.surroundings import Surroundings
 from alerting.template.text_function import TEXT_FUNCTIONS
 from alerting.template.value import Function, Object, StringMap, is_list
 from core.duration import parse_duration
 from core.errors import WatchkeeperError
-from metrics.promql.asking import InstantEngine
 from metrics.promql.parse import Expression, parse
 from metrics.promql.result import Result, Scalar, Vector
 
@@ -28,24 +28,6 @@ MAX_QUERIES = 20
 
 MAX_SERIES = 10_000
 """So many series one answer may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What templates know beside their series.
-
-    Attributes:
-        external_url: where people reach the daemon.
-        engine: whom `query` asks, about the time `at_ms` (Unix milliseconds); None where nobody can be asked.
-    """
-
-    external_labels: Mapping[str, str] = field(default_factory=dict)
-    external_url: str = ""
-    engine: InstantEngine | None = None
-    at_ms: int = 0
-
-
-NOWHERE = Surroundings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +121,8 @@ RULE_FUNCTIONS: Mapping[str, Function] = {
     "externalURL": Function(_unbound),
 }
 """All names; those that depend on where a template is rendered are bound by `functions_for`."""
+
+BOUND = frozenset({"query", "now", "tmpl", "pathPrefix", "externalURL"})
 
 
 def functions_for(

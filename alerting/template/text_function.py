@@ -8,12 +8,19 @@ from collections.abc import Mapping
 from alerting.template.regex import regex
 from alerting.template.value import Function, SafeHtml
 
-_WORD_START = re.compile(r"(?:(?<=^)|(?<=[^\w'\u2019]))[^\W\d_]", re.MULTILINE)
+_AFTER_SIGN = re.compile(r"(?<!\w)[^\W\d_]")
+_WORD = re.compile(r"\w+(?:(?<=[^\W\d_])['.:\u2019\u00b7](?=[^\W\d_])\w+|(?<=\d)[.,';](?=\d)\w+)*")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 def title(text: str) -> str:
-    """Return a text with its words beginning with capital letters; other letters stay as they are."""
-    return _WORD_START.sub(lambda match: match[0].upper(), text)
+    """Return a text with each letter that follows no letter, digit or _ as a capital, as Prometheus has it."""
+    return _AFTER_SIGN.sub(lambda match: match[0].title(), text)
+
+
+def title_words(text: str) -> str:
+    """Return a text with the first letter of each word as a capital and the others small, as Alertmanager has it."""
+    return _WORD.sub(lambda match: _LETTER.sub(lambda first: first[0].title(), match[0].lower(), count=1), text)
 
 
 def upper(text: str) -> str:

@@ -14,7 +14,7 @@ from alerting.alert import AlertState, Moment
 from alerting.rule import Group, GroupDefaults
 from alerting.rule_file import read_rule_file
 from alerting.rule_state import AlertingState, RecordingState, RuleState, state_of
-from alerting.template.rule_function import Surroundings
+from alerting.template.surroundings import Surroundings
 from alerting.unit_test.config import ExpressionTest, TestGroup, UnitTestFile, expected_labels
 from core.config import validate
 from core.duration import format_duration

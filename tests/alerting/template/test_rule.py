@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.template.error import TemplateError
-from alerting.template.go_format import format_number
+from alerting.template.number import format_number
 from alerting.template.rule import parse_template
 from metrics.label import labels_of
 
