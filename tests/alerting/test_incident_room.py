@@ -233,7 +233,17 @@ async def test_incidents_of_an_older_version_are_taken_over(tmp_path: Path) -> N
 def _make_old(database: sqlite3.Connection) -> None:
     """Take away what the first version did not have."""
     first = {
-        "incident": ["id", "subject", "title", "service", "environment", "severity", "status", "opened_at", "resolved_at"],
+        "incident": [
+            "id",
+            "subject",
+            "title",
+            "service",
+            "environment",
+            "severity",
+            "status",
+            "opened_at",
+            "resolved_at",
+        ],
         "incident_alert": ["incident", "alert", "position"],
     }
     for index in ("incident_opened", "incident_merged", "incident_alert_alert"):
