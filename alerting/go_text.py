@@ -11,11 +11,12 @@ _ESCAPE = re.compile(
 )
 
 
-def quote(text: str) -> str:
-    """Return text in double quotes with Go's escapes, as its `%q` prints it."""
-    if text.isprintable() and '"' not in text and "\\" not in text:
+def quote(text: str, *, is_ascii: bool = False) -> str:
+    """Return text in double quotes with Go's escapes, as its `%q` prints it; `is_ascii` is its `%+q`."""
+    if text.isprintable() and '"' not in text and "\\" not in text and (text.isascii() or not is_ascii):
         return f'"{text}"'
-    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
+    shown = str.isascii if is_ascii else str.isprintable
+    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() and shown(c) else _escaped(c)) for c in text) + '"'
 
 
 def unquote(text: str) -> str:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from alerting.go_text import quote
 from alerting.template.number import format_number, shortest, special
 from alerting.template.value import Object, is_list, type_name
 
 MAX_WIDTH = 1_000_000
 """As in Go; a wider field is no field."""
 
-_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\"}
 _BASES = {"d": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
 _MARKS = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}
 _VERB = re.compile(
@@ -59,23 +59,6 @@ def join_values(values: Sequence[object]) -> str:
 def join_line(values: Sequence[object]) -> str:
     """Return values with a space between each two, and a line break (Go's Sprintln)."""
     return " ".join(_argument(value, _Form()) for value in values) + "\n"
-
-
-def quote(text: str, *, is_ascii: bool = False) -> str:
-    """Return a text in double quotes as Go writes it; `is_ascii` escapes what is not ASCII."""
-    return '"' + "".join(_escaped(one, is_ascii=is_ascii) for one in text) + '"'
-
-
-def _escaped(character: str, *, is_ascii: bool = False) -> str:
-    if character == '"':
-        return '\\"'
-    known = _ESCAPES.get(character)
-    if known is not None or (character.isprintable() and (character.isascii() or not is_ascii)):
-        return known or character
-    number = ord(character)
-    if number < 0x80:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def sprintf(form: str, values: Sequence[object]) -> str:
@@ -243,7 +226,7 @@ def _format_character(number: int, verb: str, form: _Form) -> str:
             f" '{character}'" if "#" in form.flags and character.isprintable() else ""
         )
         return form.pad(shown, zeros=False)
-    inner = "\\'" if character == "'" else character if character == '"' else _escaped(character)
+    inner = "\\'" if character == "'" else character if character == '"' else quote(character)[1:-1]
     return form.pad(f"'{inner}'")
 
 

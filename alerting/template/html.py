@@ -12,8 +12,8 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from alerting.template.builtin import escape_html
-from alerting.template.evaluate import Output
 from alerting.template.go_format import show
+from alerting.template.output import Output
 from alerting.template.value import SafeHtml
 
 REFUSED = "ZgotmplZ"

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote_plus
 
+from alerting.template.budget import Budget, Limits
 from alerting.template.builtin import BUILTINS
 from alerting.template.error import CallError, TemplateError
-from alerting.template.evaluate import Budget, Evaluator, Limits, Output
+from alerting.template.evaluate import Evaluator
 from alerting.template.go_format import show
 from alerting.template.go_time import SECOND, Time, in_zone
 from alerting.template.html import HtmlOutput
@@ -17,6 +18,7 @@ from alerting.template.humanize import HUMANIZE_FUNCTIONS
 from alerting.template.lex import Source
 from alerting.template.node import Definition, If, Nodes, Parsed, Range, Use
 from alerting.template.notification_data import Data, notification_data
+from alerting.template.output import Output
 from alerting.template.parse import parse
 from alerting.template.text_function import TEXT_FUNCTIONS, title_words
 from alerting.template.value import Function

@@ -11,10 +11,9 @@ _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 
 
 def format_number(value: float) -> str:
-    """Return a number as Go prints it: shortest digits, with an exponent from a million digits' worth on.
+    """Return a number as Go prints it: the fewest digits that tell it apart, an exponent below 1e-4 and from 1e6 on.
 
-    Source: strconv.FormatFloat(value, 'g', -1, 64): an exponent below 1e-4 and from 1e6 on where more than the digits
-    that are shown would be needed, and from 1e21 on always.
+    Source: strconv.FormatFloat(value, 'g', -1, 64).
     """
     return special(value) or shortest(value)
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from alerting.template.evaluate import Budget, Evaluator, Limits, Output
+from alerting.template.budget import Budget, Limits
+from alerting.template.evaluate import Evaluator
 from alerting.template.lex import Source
 from alerting.template.node import (
     Action,
@@ -28,6 +29,7 @@ from alerting.template.node import (
     Variable,
     Word,
 )
+from alerting.template.output import Output
 from alerting.template.parse import parse
 from alerting.template.rule_function import BOUND, RULE_FUNCTIONS, functions_for
 from alerting.template.surroundings import Surroundings

@@ -9,12 +9,14 @@ from functools import lru_cache
 from typing import ClassVar
 from urllib.parse import quote_plus, urlsplit
 
+from alerting.template.budget import Budget
 from alerting.template.builtin import BUILTINS
 from alerting.template.error import CallError
-from alerting.template.evaluate import Budget, Evaluator, Output
+from alerting.template.evaluate import Evaluator
 from alerting.template.go_time import SECOND, Duration
 from alerting.template.humanize import HUMANIZE_FUNCTIONS, to_number
 from alerting.template.node import Definition
+from alerting.template.output import Output
 from alerting.template.surroundings import Surroundings
 from alerting.template.text_function import TEXT_FUNCTIONS
 from alerting.template.value import Function, Object, StringMap, is_list
