@@ -74,6 +74,7 @@ class Dispatcher:
         self._settings = Settings()
         self._alerts: dict[str, Alert] = {}
         self._groups: dict[GroupId, Group] = {}
+        self._places: dict[str, list[Group]] = {}
         self._due: list[tuple[float, int, Group]] = []
         self._order = count()
         self._looking: deque[Group] = deque()
@@ -137,6 +138,7 @@ class Dispatcher:
                 self._alerts[alert.identity] = alert
             else:
                 self._alerts.pop(alert.identity, None)
+                self._places.pop(alert.identity, None)
             self._insert(alert, draft, now)
         self._look_at_due(draft, now)
         return draft
@@ -146,7 +148,7 @@ class Dispatcher:
         for plain in alerts:
             alert = self._labelled(plain)
             self._alerts[alert.identity] = alert
-            for group in self._groups_of(alert):
+            for group in self._places.get(alert.identity, ()):
                 if alert.identity in group.members:
                     group.members[alert.identity] = alert
 
@@ -203,7 +205,10 @@ class Dispatcher:
         ]
 
     def _insert(self, alert: Alert, draft: Decision, now: Moment, *, is_kept: bool = False) -> None:
-        for group in self._groups_of(alert, opening=now):
+        groups = list(self._groups_of(alert, now))
+        if is_firing(alert):
+            self._places[alert.identity] = groups
+        for group in groups:
             before = group.members.get(alert.identity)
             if is_firing(alert):
                 if before is not None and not is_firing(before):
@@ -229,8 +234,8 @@ class Dispatcher:
         if not group.members and not group.has_looked:
             self._groups.pop(group.id, None)
 
-    def _groups_of(self, alert: Alert, opening: Moment | None = None) -> Iterator[Group]:
-        """Yield the groups of an alert; those that are not there yet are made where `opening` says when."""
+    def _groups_of(self, alert: Alert, now: Moment) -> Iterator[Group]:
+        """Yield the groups of an alert; those that are not there yet are made."""
         if self._settings.route is None:
             return
         from alerting.route import group_key, group_labels  # noqa: PLC0415 - needed only where there are alerts
@@ -239,10 +244,9 @@ class Dispatcher:
             labels = group_labels(route, alert.labels)
             key = group_key(route, labels)
             group = self._groups.get((route.id, key))
-            if group is None and opening is not None:
-                group = self._groups[route.id, key] = open_group(route, labels, key, opening)
-            if group is not None:
-                yield group
+            if group is None:
+                group = self._groups[route.id, key] = open_group(route, labels, key, now)
+            yield group
 
     def _schedule(self, group: Group) -> None:
         heapq.heappush(self._due, (group.wake_at(), next(self._order), group))

@@ -95,11 +95,11 @@ export const ASK = {
     const title = field("title", "Title of the new incident", { placeholder: "That of its worst alert, unless told" });
     const boxes = incident.alert_details.slice(0, 100).map((alert) => {
       const box = h("input", { type: "checkbox", value: alert.id });
-      return { box, row: h("label", { class: "choice" }, box, h("span", {}, alert.name, " ", h("span", { class: "quiet small" }, alert.annotations.summary ?? ""))) };
+      return { box, row: h("label", { class: "pick" }, box, h("span", {}, alert.name, " ", h("span", { class: "quiet small" }, alert.annotations.summary ?? ""))) };
     });
     ask({
       title: "Which alerts belong elsewhere?",
-      body: [h("div", { class: "choices" }, boxes.map(({ row }) => row)), title.rows, name.rows],
+      body: [h("div", { class: "picks" }, boxes.map(({ row }) => row)), title.rows, name.rows],
       yes: "Split them off",
       no: "Never mind",
       act: act(incident, "split", name, () => ({ alerts: boxes.filter(({ box }) => box.checked).map(({ box }) => box.value), title: title.input.value }), done),

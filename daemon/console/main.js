@@ -10,7 +10,7 @@ import { follow, get } from "./live.js";
 import { incidentPage } from "./page_incident.js";
 import { incidentsPage } from "./page_incidents.js";
 import { heading, tick } from "./parts.js";
-import { addPage, currentPage, route } from "./router.js";
+import { addPage, currentPage, decodeHash, route } from "./router.js";
 import { alerts } from "./section_alerts.js";
 import { incidents } from "./section_incidents.js";
 import { banners, foot, health, host, lost } from "./section_health.js";
@@ -92,7 +92,10 @@ function onOverview(fresh) {
   overview = fresh;
   showAll();
   watchServices(fresh.services);
-  if (isFirst) keepFresh();
+  if (isFirst) {
+    keepFresh();
+    askLinkedSilence();
+  }
   const newest = fresh.logbook.at(-1)?.number ?? 0;
   readFigures();
   readOnCall(showOnCall, newest !== seenEntry);
@@ -141,10 +144,21 @@ function didToIncident(action, after) {
   currentPage()?.page.refresh?.();
 }
 
+/** Open the form for a silence that a link in a notification names by its labels: #silence/new?filter={a="b"}. */
+function askLinkedSilence() {
+  const match = /^#silence\/new\?filter=(.*)$/.exec(location.hash);
+  if (!match || !overview) return;
+  history.replaceState(null, "", "#alerts");
+  const pairs = [...decodeHash(match[1]).matchAll(/([^\s{},="]+)="((?:[^"\\]|\\.)*)"/g)];
+  const labels = Object.fromEntries(pairs.map(([, name, value]) => [name, value.replace(/\\(.)/g, (_, letter) => (letter === "n" ? "\n" : letter))]));
+  if (pairs.length) askSilence({ name: labels.alertname ?? "these alerts", labels }, overview.alerts);
+}
+
 addPage("incident", incidentPage);
 addPage("incidents", incidentsPage);
 showAll();
 follow(onOverview, onLink);
 route();
+window.addEventListener("hashchange", askLinkedSilence);
 setInterval(tick, 1000);
 setInterval(() => readOnCall(showOnCall), 60_000);

@@ -17,10 +17,11 @@ export function currentPage() {
 
 function wanted() {
   const match = /^#([a-z-]+)\/(.*)$/.exec(location.hash);
-  return match && pages.has(match[1]) ? { name: match[1], rest: decode(match[2]), page: pages.get(match[1]) } : null;
+  return match && pages.has(match[1]) ? { name: match[1], rest: decodeHash(match[2]), page: pages.get(match[1]) } : null;
 }
 
-function decode(text) {
+/** Return a part of the address as it was meant; a part that is no encoding stays as it is. */
+export function decodeHash(text) {
   try {
     return decodeURIComponent(text);
   } catch {

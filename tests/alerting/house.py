@@ -90,7 +90,12 @@ def _series(key: str) -> tuple[tuple[str, str], ...]:
 
 @asynccontextmanager
 async def house(
-    folder: Path, config: AlertingConfig, *, clock: FakeClock | None = None, settle_seconds: float = 75.0
+    folder: Path,
+    config: AlertingConfig,
+    *,
+    clock: FakeClock | None = None,
+    settle_seconds: float = 75.0,
+    link_key_file: Path | None = None,
 ) -> AsyncIterator[House]:
     """Start a daemon's alerting in a folder; leave without a trace but the database."""
     clock = clock or FakeClock()
@@ -112,6 +117,7 @@ async def house(
         events.put_nowait,
         external_url="http://watchkeeper:8797",
         settle_seconds=settle_seconds,
+        link_key_file=link_key_file,
     )
     await database.start()
     try:

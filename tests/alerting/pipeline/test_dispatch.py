@@ -265,7 +265,6 @@ def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
             elif what == "end" and name in desk.firing:
                 desk.take(over(desk, desk.firing[name]))
     assert killed.told == steady.told
-    assert [message.key for message in killed.messages] == [message.key for message in steady.messages]
 
 
 @pytest.mark.parametrize("seconds", [5, 1000])
