@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
 
 from alerting.incident import Incident
 
@@ -75,4 +74,10 @@ def seconds_to_recover(incident: Incident) -> float | None:
 def _spread(lengths: Sequence[float]) -> Spread:
     if not lengths:
         return Spread(0, None, None, None)
-    return Spread(len(lengths), fmean(lengths), median(lengths), max(lengths))
+    return Spread(len(lengths), sum(lengths) / len(lengths), _median(lengths), max(lengths))
+
+
+def _median(lengths: Sequence[float]) -> float:
+    # The standard library's brings fractions, decimals and random numbers into the memory of an idle daemon.
+    ordered, middle = sorted(lengths), len(lengths) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

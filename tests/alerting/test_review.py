@@ -149,4 +149,5 @@ def test_figures_are_over_those_that_have_the_time() -> None:
     assert (found.incidents, found.open, found.detect.median) == (2, 1, 10.0)
     assert (found.acknowledge.count, found.acknowledge.mean, found.recover.worst) == (1, 20.0, 100.0)
     assert figures([]).recover.mean is None
+    assert figures([over, replace(over, resolved_at=1_000_210.0)]).recover.median == 150.0
     assert list(by_service([one, over, replace(one, id=3, service="")])) == ["shop", ""]
