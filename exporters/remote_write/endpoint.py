@@ -18,7 +18,7 @@ from core.tasks import Tasks, cancel_and_wait
 from exporters.remote_write.answer import Answer, Verdict
 from exporters.remote_write.client import Poster
 from exporters.remote_write.config import RemoteWriteConfig
-from exporters.remote_write.log import BEGINNING, FrameLog
+from exporters.remote_write.log import BEGINNING, FrameLog, reader_name
 from exporters.remote_write.measurement import Measurement
 from exporters.remote_write.position import load_position, save_position
 from exporters.remote_write.request import Request, Splitter
@@ -196,8 +196,3 @@ class Endpoint:
         elif not trouble and self._trouble:
             _log.info("remote_write %s: samples are taken again", self.name)
         self._trouble = trouble
-
-
-def reader_name(key: str) -> str:
-    """Return the name under which a receiver's place in the store's files is kept."""
-    return f"remote_write/{key}"
