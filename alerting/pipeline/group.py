@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from alerting.route import Route
 
 EMPTY_KEPT_SECONDS = 30.0
-"""A group without alerts goes on for one more interval, at most this long, so that an alert that comes back at once waits
-for the next look. Alertmanager's goes on until its next cleaning, which comes every 30 s."""
+"""A group without alerts goes on for one more interval, at most this long: an alert that comes back at once waits for
+its next look. Alertmanager's goes on until the next cleaning, which comes every 30 s."""
 
 IMMEDIATE_LOOK_SECONDS = 60.0
 """A group with `group_interval` 0 is looked at on each change; and this often, for repeats and ends of silences."""
