@@ -242,7 +242,7 @@ TREES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TREES, STEPS, st.sets(st.integers(0, 30)), st.booleans())
 def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
     tree: Route, steps: list[tuple[str, str]], kills: set[int], send_resolved: bool
@@ -255,6 +255,9 @@ def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
             killed.begin()
         if what == "silence":
             quiet.silenced ^= {argument}
+            for desk in (steady, killed):
+                desk.dispatcher.hurry_immediate(desk.now)
+                desk.wait(0)
             continue
         for desk in (steady, killed):
             name = hot(desk, argument).identity
