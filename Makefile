@@ -15,6 +15,7 @@ $(VENV)/.run: packaging/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --no-deps --only-binary :all: -r packaging/requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q core metrics security collectors alerting exporters actions daemon
 	@touch $@
 
 $(VENV)/.dev: packaging/requirements-dev.lock $(VENV)/.run

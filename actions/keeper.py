@@ -7,6 +7,7 @@ service, write down their intents and survive a crash like any other.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from random import random
 from typing import Protocol
@@ -30,6 +31,7 @@ LOOK_SECONDS = 2.0
 RECOVERIES = 5
 RECOVERY_WINDOW_SECONDS = 600.0
 PROMOTION_RETRY_SECONDS = 30.0
+BOUND_LOGS_SECONDS = 60.0
 ACTOR = "watchkeeper"
 
 
@@ -65,6 +67,7 @@ class Keeper:
         self._problems: dict[tuple[str, str], str] = {}
         self._not_before: dict[tuple[str, str, str], float] = {}
         self._told: dict[tuple[str, str], tuple[int | None, str]] = {}
+        self._logs_bounded_at = -math.inf
 
     def statuses(self) -> list[ServiceStatus]:
         """Return what was seen last, of the services that are configured."""
@@ -83,6 +86,15 @@ class Keeper:
                 await self._tend(service, environment)
             except WatchkeeperError as error:
                 _log.warning("%s/%s: %s", service, environment, error)
+        if self._clock.monotonic() - self._logs_bounded_at >= BOUND_LOGS_SECONDS:
+            self._logs_bounded_at = self._clock.monotonic()
+            await self._bound_logs()
+
+    async def _bound_logs(self) -> None:
+        try:
+            await self._sites.bound_logs()
+        except OSError as error:
+            _log.warning("logs of services cannot be kept short: %s", error)
 
     async def look(self) -> None:
         """Look at every service, change nothing."""

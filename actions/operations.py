@@ -7,19 +7,18 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from actions.action import Action, ActionContext, Order, action_kinds, check_parameters, known_action, load_action
 from actions.config import ActionsConfig
 from actions.deployment.revision import quarantined
-from actions.deployment.router_collector import RouterCollector
 from actions.deployment.service import snapshot
 from actions.deployment.sites import Actuators, Sites
-from actions.deployment.status import ServiceStatus
 from actions.engine import DbosEngine, Engine, RunState
-from actions.keeper import Keeper
 from actions.metrics import ActionMetrics
 from actions.operation import JSON, Operation, OperationState
 from actions.operation_store import NewOperation, OperationStore
@@ -31,6 +30,11 @@ from core.db.database import Database
 from core.errors import UserError, WatchkeeperError
 from core.logbook import Logbook
 from core.tasks import OnCrash, Tasks, cancel_and_wait
+
+if TYPE_CHECKING:
+    from actions.deployment.router_collector import RouterCollector
+    from actions.deployment.status import ServiceStatus
+    from actions.keeper import Keeper
 
 _log = logging.getLogger(__name__)
 
@@ -99,9 +103,8 @@ class Actions:
             on_step=lambda operation: self._metrics.step_starts(operation, clock.now()),
         )  # fmt: skip
         self._policies = Policies(database, logbook, clock, self, on_decision=self._decided)
-        self._keeper = Keeper(
-            self._sites, self._store, logbook, clock, request=self.request, is_service_alerting=is_service_alerting
-        )
+        self._logbook = logbook
+        self._is_service_alerting = is_service_alerting
         self._config = ActionsConfig()
         self._starter: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -132,6 +135,15 @@ class Actions:
         self._sites.apply(config.services)
         self._policies.apply(config.policies)
         self._wake(needed=False)
+
+    @cached_property
+    def _keeper(self) -> Keeper:
+        from actions.keeper import Keeper  # noqa: PLC0415 - brings all of deployments along; only services need them
+
+        return Keeper(
+            self._sites, self._store, self._logbook, self._clock,
+            request=self.request, is_service_alerting=self._is_service_alerting,
+        )  # fmt: skip
 
     def _check_policies(self, policies: Sequence[PolicyConfig]) -> None:
         for policy in policies:
@@ -214,12 +226,13 @@ class Actions:
 
     def services(self) -> list[ServiceStatus]:
         """Return every configured service and environment as it was last seen, a few seconds ago at most."""
-        return self._keeper.statuses()
+        return self._keeper.statuses() if self._sites.names() else []
 
     async def refresh(self) -> list[ServiceStatus]:
         """Look at every service now and return what was seen."""
-        await self._keeper.look()
-        return self._keeper.statuses()
+        if self._sites.names():
+            await self._keeper.look()
+        return self.services()
 
     async def on_alert(self, trigger: Trigger) -> None:
         """Offer a change of an alert or incident to the policies. At start, offer again what is still so.
@@ -233,6 +246,8 @@ class Actions:
         routed = [name for name in self._sites.names() if self._sites.config(*name).router is not None]
         if not routed:
             return []
+        from actions.deployment.router_collector import RouterCollector  # noqa: PLC0415 - few daemons have a router
+
         signature = ("router", *((*name, self._sites.config(*name).model_dump_json()) for name in routed))
         return [RouterCollector(lambda: [self._sites.site(*name) for name in routed], signature=signature)]
 

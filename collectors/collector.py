@@ -89,11 +89,16 @@ class CollectorPlugin(Protocol):
     config_key: ClassVar[str]
     """The top-level key of the config file that belongs to this plugin, such as `scrape_configs`."""
 
-    config_type: ClassVar[Any]
-    """Validates the value under that key."""
-
     config_default: ClassVar[Any]
-    """The value when the key is absent, already validated."""
+    """The value when the key is absent, already validated.
+
+    An empty list says that nothing is collected then: the plugin is not asked further, and best imports what it needs
+    when it is.
+    """
+
+    @property
+    def config_type(self) -> Any:
+        """Validates the value under that key."""
 
     def build(self, config: Any, context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors for a validated config value.

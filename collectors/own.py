@@ -67,7 +67,7 @@ class OwnPlugin:
 
     config_key: ClassVar[str] = "own"
     config_type: ClassVar[Any] = OwnConfig
-    config_default: ClassVar[Any] = OwnConfig()
+    config_default: ClassVar[Any] = OwnConfig.defaults()
 
     def build(self, config: OwnConfig, context: CollectorContext) -> Sequence[Collector]:
         """Make the collector."""

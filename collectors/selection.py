@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collectors.relabel import Rule, relabel
 from metrics.label import METRIC_NAME, Labels, format_labels, labels_of, metric_name
+from metrics.relabel import Rule, relabel
 
 
 class SelectionError(Exception):

@@ -25,6 +25,7 @@ from core.clock import SystemClock
 from core.db.database import Database, Trouble
 from core.duration import format_duration
 from core.errors import ConfigError, StoreUnavailableError, WatchkeeperError
+from core.http.trust import read_trusted
 from core.lifecycle import Lifecycle
 from core.logbook import Logbook
 from core.tasks import Tasks
@@ -41,7 +42,7 @@ from daemon.systemd import Notifier
 from daemon.telemetry import Telemetry
 from daemon.watchdog import Progress, Watchdog
 from daemon.wiring import Wiring, own_reasons
-from exporters.remote_write.endpoint import reader_name
+from exporters.remote_write.log import reader_name
 from exporters.remote_write.sender import RemoteWrite
 from metrics.external_engine import ExternalEngine
 from metrics.frame import Frame
@@ -154,7 +155,13 @@ class Daemon:
     def health(self) -> Health:
         """Return the health of the whole system, the daemon's own troubles included."""
         return self.alerting.health(
-            own_reasons(self.database.trouble, self.config.error, self._stalled, self.store.trouble)
+            own_reasons(
+                self.database.trouble,
+                self.config.error,
+                self._stalled,
+                self.store.trouble,
+                self.remote_write.troubles,
+            )
         )
 
     def request_stop(self) -> None:
@@ -190,7 +197,10 @@ class Daemon:
 
     async def _prepare(self, loaded: LoadedConfig) -> Prepared:
         make = partial(prepare, loaded, clock=self.clock, registry=self.registry, hostname=self.hostname)
-        return await asyncio.to_thread(make)
+        prepared = await asyncio.to_thread(make)
+        if "https" in repr(loaded.document.data):
+            await asyncio.to_thread(read_trusted)  # or the first connection would hold up everything for 50 ms
+        return prepared
 
     async def _apply(self, prepared: Prepared) -> None:
         root, base = prepared.loaded.root, prepared.loaded.base
@@ -323,11 +333,22 @@ def config_status(loaded: LoadedConfig, at: float) -> ConfigStatus:
         "web.external-url": root.web.external_url or "",
         "web.listen-address": root.web.listen,
     }
-    return ConfigStatus(str(loaded.file or ""), at, data=loaded.document.data, flags=flags)
+    return ConfigStatus(
+        str(loaded.file or ""),
+        at,
+        data=loaded.document.data,
+        flags=flags,
+        notes=[str(note) for note in loaded.notes],
+        external_labels=root.global_.external_labels,
+    )
 
 
 def _settle_memory() -> None:
-    """Drop what only the start needed; what is left stays for ever, and collections need not look at it again."""
+    """Drop what only the start needed; what is left stays for ever, and collections need not look at it again.
+
+    The modules and the models of the config were frozen before: to look at them took longer than all of the start
+    but the imports (110 ms, in the event loop) and freed 0.4 MiB.
+    """
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -338,6 +359,7 @@ def run(config: Path | None) -> int:
     try:
         refuse_foreign_package()
         loaded = load(config)
+        gc.freeze()
         set_up_logging(level=loaded.root.log.level, form=loaded.root.log.format)
         return asyncio.run(_run(loaded))
     except WatchkeeperError as error:

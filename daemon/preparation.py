@@ -13,7 +13,6 @@ from alerting.load import load_rules
 from collectors.collector import Collector
 from collectors.context import CollectorContext
 from collectors.discovery.discovery import DiscoveringPlugin, Discovery
-from collectors.discovery.file_sd import FileProvider
 from core.clock import Clock, SystemClock
 from core.errors import ConfigError, Problem, UserError
 from daemon.config import LoadedConfig, StoreConfig, load
@@ -161,6 +160,8 @@ def judge(file: Path) -> Verdict:
 
 def _target_files(prepared: Prepared) -> tuple[list[Problem], list[Problem]]:
     """Return mistakes in files of targets, and the files that are not there (yet); a running daemon bears both."""
+    from collectors.discovery.file_sd import FileProvider  # noqa: PLC0415 - only `check` looks into them
+
     mistakes: list[Problem] = []
     missing: list[Problem] = []
     document = prepared.loaded.document

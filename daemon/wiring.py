@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from actions.operations import Actions
 from actions.policy import Trigger
@@ -20,6 +20,7 @@ from core.tasks import OnCrash, Tasks
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+NOTHING_UNSENT: Mapping[str, str] = {}
 
 AlertingEvent = AlertEvent | IncidentEvent
 
@@ -140,14 +141,24 @@ def concerns(alert: Alert, service: str, environment: str) -> bool:
 
 
 def own_reasons(
-    trouble: Trouble | None, config_error: str | None, stalled: str | None, store_trouble: str | None = None
+    trouble: Trouble | None,
+    config_error: str | None,
+    stalled: str | None,
+    store_trouble: str | None = None,
+    unsent: Mapping[str, str] = NOTHING_UNSENT,
 ) -> Iterable[Reason]:
-    """Return what is wrong with the daemon itself, for the health of the whole."""
+    """Return what is wrong with the daemon itself, for the health of the whole.
+
+    Args:
+        unsent: why samples are not sent on, by receiver.
+    """
     if trouble is not None:
         message = f"the state database cannot be written: {trouble.reason}; nothing is acted until it can"
         yield Reason(Aspect.DATABASE, Status.DEGRADED, message)
     if store_trouble is not None:
         yield Reason(Aspect.RESOURCES, Status.DEGRADED, f"samples are not safe on disk: {store_trouble}")
+    for receiver, reason in unsent.items():
+        yield Reason(Aspect.DEPENDENCIES, Status.DEGRADED, f"samples wait for remote_write {receiver}: {reason}")
     if config_error is not None:
         yield Reason(Aspect.AVAILABILITY, Status.DEGRADED, f"the newest config was refused: {config_error}")
     if stalled is not None:

@@ -120,6 +120,15 @@ class Sites:
             self._routers[name, listen] = self.actuators().router_of(name, listen)
         return self._routers[name, listen]
 
+    async def bound_logs(self) -> None:
+        """Keep what instances and routers write from filling the disk.
+
+        Raises: OSError: a log cannot be read or cut.
+        """
+        await self.actuators().runtime.bound_logs()
+        for router in self._routers.values():
+            await router.bound_log()
+
     def actuators(self) -> Actuators:
         """Return the actuators, made at their first use."""
         if self._actuators is None:

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from collectors.labels import ConfigLabels
 from collectors.size import ByteSize
-from collectors.text import Text
 from core.config import Duration, Section
+from core.text import Text
 
 
 class CommandConfig(Section):

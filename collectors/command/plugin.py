@@ -1,42 +1,31 @@
-"""Makes a collector of each entry in `commands`."""
+"""The plugin of the section `commands`: a light face of what is imported once a config file has the section."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from collectors.collector import Collector
-from collectors.command.collector import CommandCollector
-from collectors.command.config import CommandConfig, CommandConfigs
-from collectors.config_problem import build_each, config_error
-from collectors.context import CollectorContext
-from core.yaml_file import Path_
+if TYPE_CHECKING:
+    from collectors.collector import Collector
+    from collectors.command.config import CommandConfig
+    from collectors.context import CollectorContext
 
 
 class CommandPlugin:
     """Reads `commands`."""
 
     config_key: ClassVar[str] = "commands"
-    config_type: ClassVar[Any] = CommandConfigs
     config_default: ClassVar[Any] = []
+
+    @property
+    def config_type(self) -> Any:
+        """Return the type of the section."""
+        from collectors.command.config import CommandConfigs  # noqa: PLC0415 - only who has commands pays for it
+
+        return CommandConfigs
 
     def build(self, config: Sequence[CommandConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors."""
-        return build_each(self.config_key, config, lambda one, path: [_collector(one, context, path)])
+        from collectors.command.build import build  # noqa: PLC0415 - as above
 
-
-def _collector(config: CommandConfig, context: CollectorContext, path: Path_) -> CommandCollector:
-    interval = config.interval or context.interval_seconds
-    timeout = config.timeout or min(context.timeout_seconds, interval)
-    if timeout > interval:
-        message = f"{timeout:g} s is longer than the interval of {interval:g} s; shorten it, or set interval"
-        raise config_error((*path, "timeout"), message)
-    folder = Path("/") if config.working_directory is None else context.base / config.working_directory
-    return CommandCollector(
-        config,
-        folder,
-        interval_seconds=interval,
-        timeout_seconds=timeout,
-        signature=(config, interval, timeout, folder),
-    )
+        return build(config, context)

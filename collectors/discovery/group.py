@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from collectors.relabel import LABEL_NAME
 from core.errors import TransientError
+from metrics.relabel import LABEL_NAME
 
 ADDRESS = "__address__"
 

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from collectors.http.config import HttpClientConfig
 from collectors.labels import ConfigLabels
-from collectors.text import Text
 from core.config import Duration, Section
+from core.text import Text
 
 
 def _pattern(text: str) -> str:

@@ -1,66 +1,31 @@
-"""Makes a collector of each entry in `http_probes`."""
+"""The plugin of the section `http_probes`: a light face of what is imported once a config file has the section."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from collectors.collector import Collector
-from collectors.config_problem import build_each, config_error
-from collectors.context import CollectorContext
-from collectors.http.config import TlsConfig
-from collectors.http.credentials import Credentials
-from collectors.http.tls import file_states, is_default, make_context
-from collectors.http_probe.config import HttpProbeConfig, HttpProbeConfigs
-from collectors.http_probe.probe import HttpProbe, Request
-from collectors.http_probe.timing import TimedContext
-from core.yaml_file import Path_
+if TYPE_CHECKING:
+    from collectors.collector import Collector
+    from collectors.context import CollectorContext
+    from collectors.http_probe.config import HttpProbeConfig
 
 
 class HttpProbePlugin:
     """Reads `http_probes`."""
 
     config_key: ClassVar[str] = "http_probes"
-    config_type: ClassVar[Any] = HttpProbeConfigs
     config_default: ClassVar[Any] = []
+
+    @property
+    def config_type(self) -> Any:
+        """Return the type of the section."""
+        from collectors.http_probe.config import HttpProbeConfigs  # noqa: PLC0415 - only who has probes pays for it
+
+        return HttpProbeConfigs
 
     def build(self, config: Sequence[HttpProbeConfig], context: CollectorContext) -> Sequence[Collector]:
         """Make the collectors."""
-        return build_each(self.config_key, config, lambda probe, path: [_probe(probe, context, path)])
+        from collectors.http_probe.build import build  # noqa: PLC0415 - as above
 
-
-def _probe(config: HttpProbeConfig, context: CollectorContext, path: Path_) -> HttpProbe:
-    interval = config.interval or context.interval_seconds
-    timeout = config.timeout or min(context.timeout_seconds, interval)
-    if timeout > interval:
-        message = f"{timeout:g} s is longer than the interval of {interval:g} s; shorten it, or set interval"
-        raise config_error((*path, "timeout"), message)
-    credentials = Credentials(config, context.base)
-    credentials.check(path)
-    expressions = (config.expect.body, config.expect.body_not)
-    first, second = (None if text is None else re.compile(text.encode()) for text in expressions)
-    request = Request(config, credentials, context.base, _tls(config, context, path), (first, second))
-    labels = {"job": "http_probe", "instance": config.url, "probe": config.name, **config.labels}
-    return HttpProbe(
-        request,
-        context.clock,
-        interval_seconds=interval,
-        timeout_seconds=timeout,
-        target_labels=labels,
-        signature=(config, interval, timeout, context.base, file_states(config.tls_config, context.base)),
-    )
-
-
-def _tls(config: HttpProbeConfig, context: CollectorContext, path: Path_) -> TimedContext:
-    if is_default(config.tls_config):
-        return _default_tls()
-    return make_context(config.tls_config, context.base, (*path, "tls_config"), TimedContext)
-
-
-@cache
-def _default_tls() -> TimedContext:
-    """Return the context that all probes share which want nothing special: it takes 1 MB and 50 ms."""
-    return make_context(TlsConfig(), Path(), (), TimedContext)
+        return build(config, context)

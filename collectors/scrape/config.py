@@ -11,11 +11,11 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from collectors.discovery.config import DnsSdConfig, FileSdConfig, HttpSdConfig
 from collectors.http.config import HttpClientConfig
 from collectors.labels import TargetLabels
-from collectors.relabel_config import RelabelConfig
 from collectors.size import ByteSize
-from collectors.text import Text
 from collectors.unsupported import NeverTrue, Unsupported
 from core.config import Duration, NotUsed, SparseSection
+from core.text import Text
+from metrics.relabel_config import RelabelConfig
 
 DEFAULT_BODY_LIMIT = 64 * 1024 * 1024
 """Ten times what 100,000 series take. Prometheus has no limit by default, and one target can end it."""

@@ -16,12 +16,12 @@ from collectors.discovery.http_sd import HttpProvider
 from collectors.http.credentials import Credentials
 from collectors.http.session import SharedSession
 from collectors.http.tls import file_states, is_default, make_context
-from collectors.relabel_config import rules_of
 from collectors.scrape.collector import ScrapeClient, ScrapeCollector
 from collectors.scrape.config import ScrapeConfig, check_address
 from collectors.scrape.target import Job, find_targets, sources_of
 from collectors.selection import Selection
 from core.yaml_file import Path_
+from metrics.relabel_config import rules_of
 
 _SHOWN_BY_TARGETS: dict[str, object] = {
     "static_configs": [],

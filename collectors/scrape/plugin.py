@@ -1,52 +1,38 @@
-"""Makes a collector of each target in `scrape_configs`."""
+"""The plugin of the section `scrape_configs`: a light face of what is imported once a config file has the section."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from collectors.collector import Collector
-from collectors.config_problem import build_each, config_error
-from collectors.context import CollectorContext
-from collectors.discovery.discovery import Discovery
-from collectors.http.session import SharedSession
-from collectors.scrape.config import ScrapeConfig, ScrapeConfigs
-from collectors.scrape.job import ScrapeJob
-from core.yaml_file import Path_
+if TYPE_CHECKING:
+    from collectors.collector import Collector
+    from collectors.context import CollectorContext
+    from collectors.discovery.discovery import Discovery
+    from collectors.scrape.config import ScrapeConfig
 
 
 class ScrapePlugin:
     """Reads `scrape_configs`."""
 
     config_key: ClassVar[str] = "scrape_configs"
-    config_type: ClassVar[Any] = ScrapeConfigs
     config_default: ClassVar[Any] = []
 
+    @property
+    def config_type(self) -> Any:
+        """Return the type of the section."""
+        from collectors.scrape.config import ScrapeConfigs  # noqa: PLC0415 - only who has targets pays for it
+
+        return ScrapeConfigs
+
     def build(self, config: Sequence[ScrapeConfig], context: CollectorContext) -> Sequence[Collector]:
-        """Make the collectors of jobs whose targets are all known; those of one build share their connections."""
-        session = SharedSession()
+        """Make the collectors."""
+        from collectors.scrape.build import build  # noqa: PLC0415 - as above
 
-        def collectors(job: ScrapeConfig, path: Path_) -> Sequence[Collector]:
-            return () if _changes(job) else _fixed(ScrapeJob(job, context, session, path), path)
-
-        return build_each(self.config_key, config, collectors)
+        return build(config, context)
 
     def discover(self, config: Sequence[ScrapeConfig], context: CollectorContext) -> Sequence[Discovery]:
-        """Make the jobs whose targets come and go, or go through rules that may drop them."""
-        session = SharedSession()
+        """Make the jobs whose targets come and go."""
+        from collectors.scrape.build import discover  # noqa: PLC0415 - as above
 
-        def discoveries(job: ScrapeConfig, path: Path_) -> Sequence[Discovery]:
-            return [ScrapeJob(job, context, session, path)] if _changes(job) else ()
-
-        return build_each(self.config_key, config, discoveries)
-
-
-def _changes(job: ScrapeConfig) -> bool:
-    return bool(job.relabel_configs or job.file_sd_configs or job.http_sd_configs or job.dns_sd_configs)
-
-
-def _fixed(job: ScrapeJob, path: Path_) -> Sequence[Collector]:
-    offer = job.offer()
-    if offer.faults:
-        raise config_error((*path, "static_configs"), offer.faults[0])
-    return offer.collectors
+        return discover(config, context)

@@ -13,9 +13,9 @@ from hashlib import blake2b
 from yarl import URL
 
 from collectors.discovery.group import ADDRESS, TargetGroup
-from collectors.relabel import Rule, relabel
 from core.duration import format_duration, parse_duration
 from core.errors import UserError
+from metrics.relabel import Rule, relabel
 
 SCHEME = "__scheme__"
 METRICS_PATH = "__metrics_path__"

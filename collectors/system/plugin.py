@@ -97,7 +97,7 @@ class SystemPlugin:
 
     config_key: ClassVar[str] = "system"
     config_type: ClassVar[Any] = SystemConfig
-    config_default: ClassVar[Any] = SystemConfig()
+    config_default: ClassVar[Any] = SystemConfig.defaults()
 
     def build(self, config: SystemConfig, context: CollectorContext) -> Sequence[Collector]:
         """Make the collector."""

@@ -91,7 +91,7 @@ class HttpClientConfig(Section):
     bearer_token_file: Path | None = Field(
         None, description="Older form of authorization.credentials_file.", examples=["/etc/watchkeeper/token"]
     )
-    tls_config: TlsConfig = Field(TlsConfig(), description="TLS.")
+    tls_config: TlsConfig = Field(TlsConfig.defaults(), description="TLS.")
     follow_redirects: bool = Field(True, description="Whether redirects are followed.", examples=[True])
     oauth2: Unsupported = Field(None, description="Not supported yet.")
     proxy_url: Unsupported = Field(None, description="Not supported yet.")

@@ -42,7 +42,12 @@ def fault_document(fault: Fault) -> Document:
 
 def config_document(config: ConfigStatus) -> Document:
     """Return which configuration runs."""
-    return {"file": config.file, "loaded_at": config.loaded_at, "error": config.error}
+    return {
+        "file": config.file,
+        "loaded_at": config.loaded_at,
+        "error": config.error,
+        "notes": list(config.notes),
+    }
 
 
 def trouble_document(trouble: Trouble | None) -> Document | None:

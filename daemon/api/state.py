@@ -15,6 +15,7 @@ from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Health
 from alerting.incident import Incident
 from collectors.collector import Readings
+from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
 from collectors.remote_write.receiver import Receipt
 from core.clock import Clock
@@ -51,6 +52,8 @@ class ConfigStatus:
         error: why the newest file was refused (one mistake a line); None when the newest file is the one that runs.
         data: the file as plain data, secrets included.
         flags: settings that only a restart changes, by the names that Prometheus has for them.
+        notes: keys that have no effect, each with its place and what to do.
+        external_labels: what others are told with each sample.
     """
 
     file: str
@@ -58,6 +61,8 @@ class ConfigStatus:
     error: str | None = None
     data: Any = field(default=None, repr=False)
     flags: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    external_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class LogbookView(Protocol):
@@ -83,6 +88,9 @@ class CollectorsView(Protocol):
 
     def exported_readings(self) -> Sequence[tuple[str, Readings]]:
         """Return the newest readings of what the daemon measures itself, by source, for /metrics."""
+
+    def offers(self) -> Mapping[str, Offer]:
+        """Return, by job, what became of the targets that were found for it."""
 
 
 class AlertingView(Protocol):

@@ -1,4 +1,8 @@
-"""The command `watchkeeper`: its subcommands, and one place where every error becomes one line and an exit code."""
+"""The command `watchkeeper`: one place where every error becomes one line and an exit code.
+
+The daemon runs for months after `watchkeeper run`, so that is understood here without the machinery of the other
+commands: it would stay in memory unused.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +10,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
-
-import typer
+from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import ConfigError, WatchkeeperError
-from daemon.cli import acting, listing, logbook, own, query, status, testing
-from daemon.cli.demo import command as demo
-from daemon.cli.doctor import command as doctor
 from daemon.cli.failure import INTERRUPTED, OK, PIPE_CLOSED, PROBLEMS, USAGE, CommandError
-from daemon.cli.output import silence
+from daemon.cli.start import plain_start
 
-# Plain help: rich would take 100 ms to draw boxes around it.
-app = typer.Typer(
-    name="watchkeeper",
-    epilog="Exit codes: 0 all is well, 1 problems were found, 2 wrong usage or no daemon to ask.",
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
-)
-_logbook = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
-_logbook.callback()(logbook.logbook)
-_logbook.command("verify")(logbook.verify)
-
-_test = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Try out what you wrote, without a daemon.")
-_test.command("rules")(testing.rules)
-
-app.callback()(own.root)
-app.command("run")(own.run)
-app.command("check")(own.check)
-app.add_typer(_test, name="test")
-app.command("status")(status.status)
-app.command("query")(query.query)
-app.command("alerts")(listing.alerts)
-app.command("incidents")(listing.incidents)
-app.command("targets")(listing.targets)
-app.command("deploy")(acting.deploy)
-app.command("rollback")(acting.rollback)
-app.command("operations")(acting.operations)
-app.add_typer(_logbook, name="logbook")
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("healthcheck")(own.healthcheck)
-app.command("version")(own.version)
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> NoReturn:
@@ -69,7 +37,7 @@ def execute(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        silence(sys.stdout)
+        _silence()
         return PIPE_CLOSED
     except Exception as error:
         if os.environ.get("WATCHKEEPER_DEBUG") == "1":
@@ -79,6 +47,11 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    direct = plain_start(arguments)
+    if direct is not None:
+        return direct.run()
+    from daemon.cli.commands import app  # noqa: PLC0415 - the daemon itself needs none of it
+
     # Outside its standalone mode typer gives back what the command returned, or the code of an Exit.
     result = app(args=arguments, prog_name="watchkeeper", standalone_mode=False)
     return result if isinstance(result, int) else OK
@@ -92,6 +65,8 @@ def _explain(error: Exception) -> int:
     if isinstance(error, WatchkeeperError):
         _complain(str(error))
         return error.exit_code if isinstance(error, CommandError) else PROBLEMS
+    import typer  # noqa: PLC0415 - only an error of a command line that typer parsed gets here
+
     if isinstance(error, typer.TyperException):
         _complain(f"{error.format_message().rstrip('.')}; {_help_for(error)}")
         return USAGE
@@ -105,6 +80,12 @@ def _explain(error: Exception) -> int:
 def _help_for(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     return f"see '{context.command_path if context is not None else 'watchkeeper'} --help'"
+
+
+def _silence() -> None:
+    from daemon.cli.output import silence  # noqa: PLC0415 - brings typer along
+
+    silence(sys.stdout)
 
 
 def _complain(message: str) -> None:

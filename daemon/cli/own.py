@@ -12,6 +12,7 @@ from core.version import __version__
 from daemon.cli.failure import OK, PROBLEMS, UnreachableError
 from daemon.cli.options import DEFAULT_URL, Client, Json, Url
 from daemon.cli.output import Output
+from daemon.cli.start import CONFIG_VARIABLE, Start
 
 if TYPE_CHECKING:
     from core.errors import Problem
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", envvar="WATCHKEEPER_CONFIG", metavar="FILE", help="The configuration; without one, defaults."
+        "--config", "-c", envvar=CONFIG_VARIABLE, metavar="FILE", help="The configuration; without one, defaults."
     ),
 ]
 ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="A configuration file.")]
@@ -27,9 +28,7 @@ ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="A configuratio
 
 def run(config: Config = None) -> int:
     """Start the daemon, in the foreground."""
-    from daemon import app  # noqa: PLC0415 - only the daemon itself needs all of its parts
-
-    return app.run(config)
+    return Start(config).run()
 
 
 def check(file: ConfigFile, as_json: Json = False) -> int:

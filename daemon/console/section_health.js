@@ -56,6 +56,9 @@ export function banners({ config, database_trouble: trouble, ready }) {
           h("div", {}, h("strong", {}, "The state database cannot be written"), h("p", {}, trouble.reason, ", since ", moment(trouble.since, "clock"), "."), h("p", { class: "small" }, "Watching goes on. Nothing is acted on until this works again; it is tried by itself. Check the disk.")),
         )
       : null,
+    config.notes?.length
+      ? banner("warn", "notes", "Keys of the configuration have no effect", config.notes.join("\n"))
+      : null,
     ready === false ? banner("warn", "starting", "Starting or stopping", "Not everything is at work yet.") : null,
   ];
 }

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from core.config import Duration, Section
 from core.http.config import HttpClientConfig
 from core.unsupported import Unsupported
+from metrics.relabel_config import RelabelConfig
 
 _OWN_HEADERS = frozenset(
     {"authorization", "content-encoding", "content-length", "content-type", "host", "user-agent",
@@ -55,7 +56,11 @@ class RemoteWriteConfig(HttpClientConfig):
     protobuf_message: Literal["prometheus.WriteRequest"] = Field(
         "prometheus.WriteRequest", description="Version 1.0 of the protocol is spoken."
     )
-    write_relabel_configs: Unsupported = Field(None, description="Not supported yet.")
+    write_relabel_configs: list[RelabelConfig] = Field(
+        [],
+        description="Rules that rewrite the labels of what is sent (external ones are there already), or leave it out.",
+        examples=[[{"source_labels": ["__name__"], "regex": "go_.*", "action": "drop"}]],
+    )
     metadata_config: Unsupported = Field(None, description="Not supported yet.")
     send_exemplars: Literal[False] = Field(False, description="Exemplars are not kept, and so not sent.")
     send_native_histograms: Literal[False] = Field(False, description="Native histograms are not kept.")

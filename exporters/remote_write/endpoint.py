@@ -18,11 +18,12 @@ from core.tasks import Tasks, cancel_and_wait
 from exporters.remote_write.answer import Answer, Verdict
 from exporters.remote_write.client import Poster
 from exporters.remote_write.config import RemoteWriteConfig
-from exporters.remote_write.log import BEGINNING, FrameLog
+from exporters.remote_write.log import BEGINNING, FrameLog, reader_name
 from exporters.remote_write.measurement import Measurement
 from exporters.remote_write.position import load_position, save_position
 from exporters.remote_write.request import Request, Splitter
 from metrics.disk.wal import Position
+from metrics.relabel_config import rules_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Endpoint:
         self._tasks = tasks
         self._measurement = measurement
         self._external_labels = external_labels
+        self._rules = rules_of(config.write_relabel_configs)
         self._position: Position | None = None
         self._splitter = self._new_splitter()
         self._task: asyncio.Task[None] | None = None
@@ -180,7 +182,12 @@ class Endpoint:
 
     def _new_splitter(self) -> Splitter:
         queue = self._queue
-        return Splitter(self._external_labels, max_samples=queue.max_samples_per_send, max_shards=queue.max_shards)
+        return Splitter(
+            self._external_labels,
+            max_samples=queue.max_samples_per_send,
+            max_shards=queue.max_shards,
+            rules=self._rules,
+        )
 
     def _note(self, trouble: str) -> None:
         """Log a trouble when it is news, and its end."""
@@ -189,8 +196,3 @@ class Endpoint:
         elif not trouble and self._trouble:
             _log.info("remote_write %s: samples are taken again", self.name)
         self._trouble = trouble
-
-
-def reader_name(key: str) -> str:
-    """Return the name under which a receiver's place in the store's files is kept."""
-    return f"remote_write/{key}"

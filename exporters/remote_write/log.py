@@ -18,3 +18,8 @@ class FrameLog(Protocol):
 
     def forget_reader(self, reader: str) -> None:
         """Keep nothing for a reader any more."""
+
+
+def reader_name(key: str) -> str:
+    """Return the name under which a receiver's place in the store's files is kept."""
+    return f"remote_write/{key}"

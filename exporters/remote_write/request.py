@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from metrics.frame import NO_TIMESTAMP, STALE_BITS, End, FloatArray, Frame, Layout, TimeArray
 from metrics.label import Labels, labels_of
+from metrics.relabel import Rule, relabel
 from metrics.remote_write.block import compress
 from metrics.remote_write.encode import Template, cut, encode, part, template
 
@@ -69,9 +70,14 @@ class Request:
 
 @dataclass(slots=True, eq=False)
 class _Plan:
-    """How a layout is written and which series belongs to which shard."""
+    """How a layout is written and which series belongs to which shard.
+
+    Attributes:
+        kept: the places of the series that are sent; None where all are.
+    """
 
     layout: Layout
+    kept: IndexArray | None
     whole: Template
     hashes: NDArray[np.uint32]
     shards: int = 1
@@ -97,10 +103,14 @@ class Splitter:
 
     Args:
         external_labels: added to every series that has none of the name.
+        rules: rewrite the labels after that, or leave a series out.
     """
 
-    def __init__(self, external_labels: Mapping[str, str], *, max_samples: int, max_shards: int) -> None:
-        self._external = labels_of(external_labels)
+    def __init__(
+        self, external_labels: Mapping[str, str], *, max_samples: int, max_shards: int, rules: Sequence[Rule] = ()
+    ) -> None:
+        self._external = dict(external_labels)
+        self._rules = rules
         self._max_samples = max_samples
         self._max_shards = max_shards
         self._live: dict[str, tuple[Layout, BoolArray | None]] = {}
@@ -151,7 +161,7 @@ class Splitter:
         if before is not None and before[0] is not entry.layout:
             yield from self._ended(before, frozenset(entry.layout.series), entry.timestamp_ms)
         if len(entry.layout):
-            yield _Row(self._plan(entry.layout), _times(entry), entry.values)
+            yield from self._row(self._plan(entry.layout), _times(entry), entry.values)
 
     def _ended(
         self, before: tuple[Layout, BoolArray | None] | None, now: frozenset[Labels], timestamp_ms: int
@@ -163,9 +173,15 @@ class Splitter:
         gone = [s for i, s in enumerate(layout.series) if s not in now and (own is None or not own[i])]
         if gone:
             plan = self._make_plan(Layout(tuple(gone)))
-            yield _Row(
-                plan, np.full(len(gone), timestamp_ms, dtype=np.int64), np.full(len(gone), STALE_BITS).view(np.float64)
-            )
+            times = np.full(len(gone), timestamp_ms, dtype=np.int64)
+            yield from self._row(plan, times, np.full(len(gone), STALE_BITS).view(np.float64))
+
+    @staticmethod
+    def _row(plan: _Plan, times: TimeArray, values: FloatArray) -> Iterator[_Row]:
+        if plan.kept is not None:
+            times, values = times[plan.kept], values[plan.kept]
+        if len(values):
+            yield _Row(plan, times, values)
 
     def _plan(self, layout: Layout) -> _Plan:
         plan = self._plans.get(layout)
@@ -179,14 +195,18 @@ class Splitter:
         return plan
 
     def _make_plan(self, layout: Layout) -> _Plan:
-        whole = template([self._labels(labels) for labels in layout.series])
-        hashes = np.fromiter((zlib.crc32(one) for one in whole.series), dtype=np.uint32, count=len(layout))
-        return _Plan(layout, whole, hashes)
+        labels = [self._sent_as(labels) for labels in layout.series]
+        whole = template([one for one in labels if one])
+        hashes = np.fromiter((zlib.crc32(one) for one in whole.series), dtype=np.uint32, count=len(whole))
+        kept = None if all(labels) else np.flatnonzero([bool(one) for one in labels])
+        return _Plan(layout, kept, whole, hashes)
 
-    def _labels(self, labels: Labels) -> Labels:
-        if not self._external:
+    def _sent_as(self, labels: Labels) -> Labels:
+        """Return what a series is called elsewhere; nothing where it is left out."""
+        if not self._external and not self._rules:
             return labels
-        return labels_of({**dict(self._external), **dict(labels)})
+        named = relabel({**self._external, **dict(labels)}, self._rules)
+        return labels_of(named or {})
 
 
 def _times(frame: Frame) -> TimeArray:

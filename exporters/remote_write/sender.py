@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
@@ -13,12 +14,14 @@ from core.clock import Clock
 from core.db.database import Database
 from core.errors import StoreUnavailableError
 from core.tasks import Tasks
-from exporters.remote_write.client import Client
 from exporters.remote_write.config import RemoteWriteConfig
-from exporters.remote_write.endpoint import Endpoint
 from exporters.remote_write.log import FrameLog
 from exporters.remote_write.measurement import Measurement
 from exporters.remote_write.position import forget_position
+
+if TYPE_CHECKING:
+    from exporters.remote_write.client import Client
+    from exporters.remote_write.endpoint import Endpoint
 
 _log = logging.getLogger(__name__)
 
@@ -73,13 +76,18 @@ class RemoteWrite:
                 continue
             if running is not None:
                 await running.endpoint.stop()
-            endpoint = Endpoint(
-                config, clients[key], self._log, self._database, clock=self._clock, tasks=self._tasks,
-                measurement=self._measurement, external_labels=dict(external_labels),
-            )  # fmt: skip
+            endpoint = self._endpoint(config, clients[key], external_labels)
             self._running[key] = _Running(config, dict(external_labels), endpoint)
             if self._started:
                 endpoint.start()
+
+    def _endpoint(self, config: RemoteWriteConfig, client: Client, external_labels: Mapping[str, str]) -> Endpoint:
+        from exporters.remote_write.endpoint import Endpoint  # noqa: PLC0415 - most daemons have no receiver
+
+        return Endpoint(
+            config, client, self._log, self._database, clock=self._clock, tasks=self._tasks,
+            measurement=self._measurement, external_labels=dict(external_labels),
+        )  # fmt: skip
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -104,4 +112,8 @@ def make_clients(configs: Sequence[RemoteWriteConfig], base: Path, clock: Clock)
 
     Raises: ConfigError: a secret or certificate cannot be read.
     """
+    if not configs:
+        return {}
+    from exporters.remote_write.client import Client  # noqa: PLC0415 - as above
+
     return {config.key: Client(config, base, clock, ("remote_write", index)) for index, config in enumerate(configs)}

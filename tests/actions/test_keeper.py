@@ -167,3 +167,18 @@ async def test_engine_is_loaded_when_a_reload_brings_services(make_harness: Make
     await harness.actions.apply(shop())
     await harness.turn()
     assert harness.engine.started == 1
+
+
+async def test_logs_are_kept_short_about_once_a_minute(harness: Harness) -> None:
+    harness.world.failures["bound_logs"] = [OSError("disk")]
+    await harness.deploy("1.0")
+    begin = harness.clock.monotonic()
+
+    async def several() -> bool:
+        return len(harness.world.logs_bounded) >= 6
+
+    await harness.until(several)
+    minutes = (harness.clock.monotonic() - begin) / 60
+    assert set(harness.world.logs_bounded) == {"instances", "127.0.0.1:18080"}
+    assert len(harness.world.logs_bounded) <= 2 * (minutes + 2)
+    assert harness.crashes == []

@@ -99,6 +99,13 @@ def slow(seconds: float) -> dict[float, Mapping[str, float]]:
     return {now: at(now) for now in range(0, 301, 5)}
 
 
+def unsent(*, pending: float, caught_up: float) -> dict[str, float]:
+    return {
+        "watchkeeper_remote_write_samples_pending": pending,
+        "watchkeeper_remote_write_caught_up_timestamp_seconds": caught_up,
+    }
+
+
 MEMORY = "node_memory_MemTotal_bytes", "node_memory_MemAvailable_bytes"
 DAY = 86400.0
 CASES = [
@@ -137,6 +144,15 @@ CASES = [
     ("CertificateExpiring", "critical", steady({"probe_ssl_earliest_cert_expiry": 2 * DAY}), True),
     ("WatchkeeperStateNotWritable", "critical", steady({"watchkeeper_state_database_writable": 0}), True),
     ("WatchkeeperStateNotWritable", "critical", steady({"watchkeeper_state_database_writable": 1}), False),
+    ("WatchkeeperRemoteWriteBehind", "medium", steady(unsent(pending=2000, caught_up=-400)), True),
+    ("WatchkeeperRemoteWriteBehind", "medium", steady({"watchkeeper_remote_write_samples_pending": 2000}), True),
+    ("WatchkeeperRemoteWriteBehind", "medium", steady(unsent(pending=2000, caught_up=200)), False),
+    ("WatchkeeperRemoteWriteBehind", "medium", steady(unsent(pending=0, caught_up=-400)), False),
+    ("WatchkeeperRemoteWriteLoses", "high",
+     {s: {"watchkeeper_remote_write_samples_dropped_total": s} for s in range(0, 301, 15)}, True),
+    ("WatchkeeperRemoteWriteLoses", "high",
+     {s: {"watchkeeper_remote_write_lost_bytes_total": s // 300 * 9} for s in range(0, 301, 15)}, True),
+    ("WatchkeeperRemoteWriteLoses", "high", steady({"watchkeeper_remote_write_samples_dropped_total": 7}), False),
     ("WatchkeeperStalled", "high", steady({"watchkeeper_stalled": 1}), True),
     ("WatchkeeperTaskCrashed", "high", steady({'watchkeeper_task_crashes_total{task="x"}': 1}), True),
     ("WatchkeeperConfigRefused", "medium", steady({"watchkeeper_config_last_reload_successful": 0}), True),

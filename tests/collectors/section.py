@@ -17,4 +17,4 @@ def validated(plugin: CollectorPlugin | type[CollectorPlugin], config: object) -
 
 @cache
 def adapter_of(plugin: type[CollectorPlugin]) -> TypeAdapter[Any]:
-    return TypeAdapter(plugin.config_type)
+    return TypeAdapter(plugin().config_type)

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.collector import CollectError, Readings
-from collectors.relabel import Rule
 from collectors.selection import Selection
 from collectors.target_frame import REPORT_FAMILIES, TargetFrames
 from metrics.frame import Family, FloatArray, Layout, MetricType
 from metrics.label import Labels, format_labels, labels_of
+from metrics.relabel import Rule
 from tests.collectors.fake_collector import by_series
 
 TARGET = {"job": "shop", "instance": "127.0.0.1:9000"}

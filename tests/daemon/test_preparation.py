@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from core.config import Section
 from core.errors import ConfigError
-from daemon.config import load
+from daemon.config import RootConfig, config_model, load
 from daemon.preparation import check, refuse_what_needs_a_restart
 
 
@@ -55,6 +56,21 @@ def test_mistakes_that_show_only_in_context_have_their_place(tmp_path: Path) -> 
 )
 def test_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
     assert _mistakes(tmp_path, text)[0].startswith(message)
+
+
+def test_what_a_file_leaves_out_is_as_if_everything_were_validated(tmp_path: Path) -> None:
+    whole = config_model().model_validate({})
+    for text in ("", "web: {listen: '127.0.0.1:1'}", "global: {scrape_interval: 5s}", "groups: []\nsql: []"):
+        root = load(_write(tmp_path, text)).root
+        for name in RootConfig.model_fields:
+            if name not in root.model_fields_set:
+                assert getattr(root, name) == getattr(whole, name), (text, name)
+
+
+def test_sections_that_are_left_out_are_what_an_empty_one_is() -> None:
+    for name, field in config_model().model_fields.items():
+        if isinstance(field.default, Section):
+            assert field.default == type(field.default).model_validate({}), name
 
 
 def test_reload_refuses_what_needs_a_restart(tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ def test_own_troubles_are_reasons() -> None:
     reasons = list(own_reasons(Trouble("disk full", 1.0), "f.yml:1:1: wrong", "collection stands"))
     assert [reason.status.value for reason in reasons] == ["degraded", "degraded", "unhealthy"]
     assert "disk full" in reasons[0].message
+    (unsent,) = own_reasons(None, None, None, None, {"mimir": "no answer within 30 s"})
+    assert (unsent.aspect.value, unsent.status.value) == ("dependencies", "degraded")
+    assert unsent.message == "samples wait for remote_write mimir: no answer within 30 s"
 
 
 class _Actions:

@@ -38,6 +38,7 @@ class FakeWorld:
         self.failures: dict[str, list[Exception]] = {}
         self.had_traffic = False
         self.zero_traffic: list[str] = []
+        self.logs_bounded: list[str] = []
         self._pid = 1000
 
     def actuators(self) -> Actuators:
@@ -106,6 +107,11 @@ class FakeRuntime:
     async def find(self, prefix: str) -> list[InstanceState]:
         return [state for instance, state in sorted(self._world.live.items()) if instance.startswith(prefix)]
 
+    async def bound_logs(self) -> None:
+        self._world.logs_bounded.append("instances")
+        for error in self._world.failures.pop("bound_logs", ()):
+            raise error
+
 
 class FakeRouter:
     """Implements TrafficRouter."""
@@ -130,6 +136,9 @@ class FakeRouter:
 
     async def ensure_stopped(self) -> None:
         self.backends = None
+
+    async def bound_log(self) -> None:
+        self._world.logs_bounded.append(self.listen)
 
     @property
     def taking(self) -> list[str]:

@@ -72,3 +72,6 @@ class Runtime(Protocol):
 
         What is left of dead ones comes along, with `alive` false.
         """
+
+    async def bound_logs(self) -> None:
+        """Keep what instances write from filling the disk; called from time to time."""

@@ -63,3 +63,6 @@ class TrafficRouter(Protocol):
 
     async def ensure_stopped(self) -> None:
         """End the router after the requests under way, within a bounded time."""
+
+    async def bound_log(self) -> None:
+        """Keep what the router writes from filling the disk; called from time to time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +18,7 @@ from daemon.api.prometheus.parameter import Parameters
 from daemon.api.prometheus.work import Worker
 from daemon.api.state import DaemonView, StoreView
 from metrics.frame import Family, FloatArray, Layout, TimeArray, is_stale
-from metrics.label import Labels, label_value, metric_name
+from metrics.label import Labels, metric_name
 from metrics.storage import Block, Matcher, is_missing
 
 LOOKBACK_MS = 300_000
@@ -47,7 +47,8 @@ class Federation:
         accept, now_ms = request.headers.get("Accept", ""), round(self._view.clock.now() * 1000)
         try:
             selectors = Parameters(request.query).selectors()
-            work = partial(_document, self._view.store, selectors, now_ms, accept)
+            external = self._view.config.external_labels
+            work = partial(_document, self._view.store, selectors, now_ms, accept, external)
             content_type, body = await self._worker.run(work, self._worker.deadline())
         except WatchkeeperError as error:
             return web.Response(text=f"{error}\n", status=failure_status(error))
@@ -55,19 +56,27 @@ class Federation:
 
 
 def _document(
-    store: StoreView, selectors: Sequence[tuple[Matcher, ...]], now_ms: int, accept: str
+    store: StoreView,
+    selectors: Sequence[tuple[Matcher, ...]],
+    now_ms: int,
+    accept: str,
+    external_labels: Mapping[str, str],
 ) -> tuple[str, bytes]:
     from exporters.prometheus import PrometheusExporter  # noqa: PLC0415 - memory that only federation needs
 
-    found = newest(store, selectors, now_ms)
+    found = newest(store, selectors, now_ms, external_labels)
     return PrometheusExporter().render([found], CollectorRegistry(), accept)
 
 
-def newest(store: StoreView, selectors: Iterable[tuple[Matcher, ...]], now_ms: int) -> Newest:
+def newest(
+    store: StoreView, selectors: Iterable[tuple[Matcher, ...]], now_ms: int, external_labels: Mapping[str, str]
+) -> Newest:
     """Return the newest sample of each series that a selector matches, sorted by name and labels.
 
-    A series without the label `instance` gets it empty, so that the scraper does not put its own there.
+    External labels are added to series that have none of the name. A series without the label `instance` gets it
+    empty, so that the scraper does not put its own there.
     """
+    added = {"instance": "", **{name: value for name, value in external_labels.items() if value}}
     samples: dict[Labels, tuple[int, np.float64]] = {}
     for matchers in selectors:
         for block in store.select(matchers, now_ms - LOOKBACK_MS + 1, now_ms):
@@ -77,7 +86,7 @@ def newest(store: StoreView, selectors: Iterable[tuple[Matcher, ...]], now_ms: i
         key=lambda labels: (metric_name(labels), labels),
     )
     return Newest(
-        Layout(tuple(map(_with_instance, order))),
+        Layout(tuple(tuple(sorted({**added, **dict(labels)}.items())) for labels in order)),
         np.array([samples[labels][1] for labels in order], dtype=np.float64),
         np.array([samples[labels][0] for labels in order], dtype=np.int64),
         {},
@@ -93,7 +102,3 @@ def _take_newest(block: Block, samples: dict[Labels, tuple[int, np.float64]]) ->
         known = samples.get(labels)
         if metric_name(labels) and (known is None or known[0] < time):
             samples[labels] = time, block.values[rows[column], column]
-
-
-def _with_instance(labels: Labels) -> Labels:
-    return labels if label_value(labels, "instance") else tuple(sorted((*labels, ("instance", ""))))

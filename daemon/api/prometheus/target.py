@@ -28,17 +28,27 @@ class Targets:
         self._view = view
 
     async def targets(self, request: web.Request) -> web.StreamResponse:
-        """Answer the sources and how they go; none is ever dropped here."""
+        """Answer the sources and how they go, and the targets that rules dropped."""
         given = Parameters(request.query)
-        shown = given.text("state").lower() in ("", "any", "active")
-        pool = given.text("scrapePool")
-        found = [target for target in self._view.collectors.targets() if shown and pool in ("", target.job)]
+        state, pool = given.text("state").lower(), given.text("scrapePool")
+        shown = self._view.collectors.targets() if state in ("", "any", "active") else []
+        # A way of finding targets is listed among them for people; it is none.
+        found = [target for target in shown if pool in ("", target.job) and target.plugin != "discovery"]
         found.sort(key=lambda target: (target.job, target.instance))
+        offers = self._view.collectors.offers() if state in ("", "any", "dropped") else {}
+        offered = {job: offer for job, offer in sorted(offers.items()) if pool in ("", job)}
         hostname = self._view.hostname
 
         def tell() -> dict[str, Any]:
-            active = [target_document(target, hostname) for target in found]
-            return {"activeTargets": active, "droppedTargets": [], "droppedTargetCounts": {}}
+            return {
+                "activeTargets": [target_document(target, hostname) for target in found],
+                "droppedTargets": [
+                    {"discoveredLabels": dict(labels), "scrapePool": job}
+                    for job, offer in offered.items()
+                    for labels in offer.dropped
+                ],
+                "droppedTargetCounts": {job: offer.dropped_count for job, offer in offered.items()},
+            }
 
         return await threaded_answer(request, tell)
 

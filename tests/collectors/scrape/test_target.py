@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from collectors.discovery.group import TargetGroup, group_of
-from collectors.relabel import Rule
 from collectors.scrape.target import Found, Job, find_targets, has_port, sources_of
+from metrics.relabel import Rule
 
 
 def found(*rules: Rule, labels: dict[str, str] | None = None, address: str = "host:80", **job: Any) -> Found:

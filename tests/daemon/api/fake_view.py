@@ -16,6 +16,7 @@ from alerting.alert import Alert, AlertState, Severity
 from alerting.alerting import GroupStatus, RuleStatus
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
+from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
 from collectors.push.address import source_of
 from collectors.remote_write.config import RemoteWriteReceiverConfig
@@ -74,12 +75,16 @@ class FakeLogbook:
 class FakeCollectors:
     shown: list[TargetStatus] = field(default_factory=list)
     readings: list[tuple[str, Any]] = field(default_factory=list)
+    offered: dict[str, Offer] = field(default_factory=dict)
 
     def targets(self) -> list[TargetStatus]:
         return self.shown
 
     def exported_readings(self) -> list[tuple[str, Any]]:
         return self.readings
+
+    def offers(self) -> dict[str, Offer]:
+        return self.offered
 
 
 @dataclass

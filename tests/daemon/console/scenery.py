@@ -142,5 +142,6 @@ def break_things(view: FakeView) -> None:
         "/etc/watchkeeper/watchkeeper.yml", view.clock.now() - 3600,
         "watchkeeper.yml:14:5: thresholds.0.expr: unknown function 'rat'; did you mean 'rate'?\n"
         "watchkeeper.yml:21:3: recievers: unknown key; did you mean 'receivers'?",
+        notes=["watchkeeper.yml:3:3: global.query_log_file: is not used: queries are not logged; remove it"],
     )  # fmt: skip
     view.database_trouble = Trouble("disk I/O error", view.clock.now() - 75)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.remote_write.request import Request, Splitter
 from metrics.frame import NO_TIMESTAMP, STALE_BITS, End, Frame, Layout
 from metrics.label import labels_of
+from metrics.relabel import Rule
 from metrics.remote_write.block import decompress
 from tests.metrics.remote_write.oracle import WriteRequest
 
@@ -41,8 +43,8 @@ def samples(request: Request) -> list[Sample]:
     return found
 
 
-def splitter(*, max_samples: int = 100, max_shards: int = 1, **external: str) -> Splitter:
-    return Splitter(external, max_samples=max_samples, max_shards=max_shards)
+def splitter(*, max_samples: int = 100, max_shards: int = 1, rules: Sequence[Rule] = (), **external: str) -> Splitter:
+    return Splitter(external, max_samples=max_samples, max_shards=max_shards, rules=rules)
 
 
 def test_frames_become_samples_with_their_times() -> None:
@@ -122,3 +124,23 @@ def test_shards_lose_nothing_and_keep_every_series_in_order(
         found |= mine
     assert found == expected
     assert len(shards) <= max_shards
+
+
+def test_rules_rewrite_and_leave_out_series_after_the_external_labels() -> None:
+    rules = (
+        Rule("drop", ("__name__",), regex="b"),
+        Rule("replace", ("region",), regex="(.*)", target_label="place", replacement="in-$1"),
+        Rule("labeldrop", regex="region"),
+    )
+    sent = splitter(rules=rules, region="north")
+    abc = layout("a", "b", "c")
+    ((request,),) = sent.requests([frame(abc, 0, 1, 2, 3)])
+    assert samples(request) == [("a,in-north", 0, 1), ("c,in-north", 0, 3)]
+    ((request,),) = sent.requests([frame(layout("a"), 5, 4)])
+    assert samples(request) == [("c,in-north", 5, "stale"), ("a,in-north", 5, 4)]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_frame_of_which_all_is_left_out_asks_for_no_request(shards: int) -> None:
+    sent = splitter(rules=(Rule("drop", ("__name__",), regex="."),), max_samples=1, max_shards=shards)
+    assert [request for shard in sent.requests([frame(layout("a", "b"), 0, 1, 2)]) for request in shard] == []

@@ -64,7 +64,7 @@ groups:
 """
 
 SCRAPE = """\
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: 1s, evaluation_interval: 1s, external_labels: {{site: berlin, env: other}}}}
 rule_files: ['{rules}']
 scrape_configs:
 - {{job_name: shop, static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{env: test}}}}]}}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from alerting.alert import AlertState, Severity
 from alerting.alerting import GroupStatus, RuleStatus
+from collectors.discovery.discovery import Offer
 from daemon.api.prometheus.series import unescape_name
 from daemon.api.prometheus.syntax_tree import node_document
 from metrics.exposition import parse as parse_exposition
@@ -101,6 +102,17 @@ async def test_targets_are_told_as_prometheus_tells_them(served: Served) -> None
     assert (target["health"], target["lastError"], target["lastScrape"]) == ("down", "refused", "0001-01-01T00:00:00Z")
     assert len((await data(served, "targets"))["activeTargets"]) == 2
     assert (await data(served, "targets?state=dropped"))["activeTargets"] == []
+
+
+async def test_dropped_targets_are_told_and_ways_of_finding_them_are_no_targets(served: Served) -> None:
+    served.view.collectors.shown = [make_target("discovery/shop/file", plugin="discovery", job="shop")]
+    served.view.collectors.offered = {"shop": Offer((), ({"__address__": "a:1"},), 3), "all": Offer(())}
+    found = await data(served, "targets")
+    assert found["activeTargets"] == []
+    assert found["droppedTargets"] == [{"discoveredLabels": {"__address__": "a:1"}, "scrapePool": "shop"}]
+    assert found["droppedTargetCounts"] == {"all": 0, "shop": 3}
+    assert (await data(served, "targets?state=active"))["droppedTargets"] == []
+    assert (await data(served, "targets?state=dropped&scrapePool=all"))["droppedTargets"] == []
 
 
 async def test_what_a_collector_discovered_is_shown_as_it_is(served: Served) -> None:
@@ -254,6 +266,15 @@ async def test_federation_gives_the_newest_samples_by_name(served: Served) -> No
     stamp = round((now - 15) * 1000)
     assert text.splitlines() == [
         "# TYPE a untyped", f'a{{instance="i"}} NaN {stamp}', "# TYPE b untyped", f'b{{instance=""}} 1.5 {stamp}',
+    ]  # fmt: skip
+
+
+async def test_federation_adds_external_labels_where_a_series_has_none_of_the_name(served: Served) -> None:
+    served.view.config = replace(served.view.config, external_labels={"site": "berlin", "instance": "x", "none": ""})
+    store(served.view, served.clock.now(), {"__name__": "a"}, {"__name__": "a", "instance": "i", "site": "rome"})
+    _, text = await federate(served, "match[]=a")
+    assert [line.partition(" ")[0] for line in text.splitlines()[1:]] == [
+        'a{instance="x",site="berlin"}', 'a{instance="i",site="rome"}',
     ]  # fmt: skip
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from collectors.relabel import Rule, compile_template, relabel
-from collectors.relabel_config import RelabelConfig, rules_of
+from metrics.relabel import Rule, compile_template, relabel
+from metrics.relabel_config import RelabelConfig, rules_of
 
 BEFORE = {"a": "foo", "b": "bar", "c": "baz", "__address__": "host:80"}
 

@@ -7,7 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from collectors.relabel import (
+from core.config import Section
+from core.text import Text
+from metrics.relabel import (
     ACTIONS,
     DEFAULT_REGEX,
     DEFAULT_REPLACEMENT,
@@ -17,8 +19,6 @@ from collectors.relabel import (
     Rule,
     compile_regex,
 )
-from collectors.text import Text
-from core.config import Section
 
 _NEEDS_TARGET = frozenset({"replace", "hashmod", "lowercase", "uppercase", "keepequal", "dropequal"})
 _FIXED_VALUE = frozenset({"lowercase", "uppercase"})
