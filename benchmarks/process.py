@@ -18,7 +18,6 @@ from pathlib import Path
 
 import psutil
 
-
 _CHECKOUT = Path(__file__).parents[1]
 
 
