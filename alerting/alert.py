@@ -10,9 +10,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 from metrics.label import Labels, label_value
+
+_FINGERPRINTS_KEPT = 16_384
+"""One takes 40 µs to compute, and an alert is asked for its own at every look at it."""
 
 
 class AlertState(StrEnum):
@@ -183,6 +187,9 @@ class Alert:
         value: of the expression when it was last seen.
         rule: the rule's key, `GROUP/NAME{labels}`.
         reason: why it was resolved where that was not the end of its condition; empty otherwise.
+        generator_url: where the one who posted it says that it comes from; empty for alerts of own rules.
+        expires_at: of a posted alert: when it is resolved unless it is posted again by then; Unix seconds.
+        updated_at: of a posted alert: when it was posted last; Unix seconds.
     """
 
     id: str
@@ -198,6 +205,24 @@ class Alert:
     rule: str
     expr: str
     reason: str = ""
+    generator_url: str = ""
+    expires_at: float | None = None
+    updated_at: float = 0.0
+
+    @property
+    def identity(self) -> str:
+        """What it is, whatever its life: the same for every alert of the same rule with the same labels."""
+        return self.id.partition("-")[0]
+
+    @property
+    def started_at(self) -> float:
+        """Since when it fires, as others are told; of a pending one since when it is active."""
+        return self.active_since if self.fired_at is None else self.fired_at
+
+    @property
+    def is_posted(self) -> bool:
+        """Whether somebody posted it, rather than a rule of ours."""
+        return not self.rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +239,14 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     Source: FNV-1a, 64 bit, over name, 0xff, value, 0xff of each label in the order of names (prometheus/common,
     model.LabelSet.Fingerprint).
     """
+    return _fingerprint(tuple(sorted(labels.items())))
+
+
+@lru_cache(maxsize=_FINGERPRINTS_KEPT)
+def _fingerprint(labels: tuple[tuple[str, str], ...]) -> str:
     digest = 0xCBF29CE484222325
-    for name in sorted(labels):
-        for byte in (*name.encode(), 0xFF, *labels[name].encode(), 0xFF):
+    for name, value in labels:
+        for byte in (*name.encode(), 0xFF, *value.encode(), 0xFF):
             digest = ((digest ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
     return f"{digest:016x}"
 

@@ -6,27 +6,41 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
-from alerting.alert import Alert, AlertEvent, AlertState, Moment, Severity, Timing, Transition, severity_of
+from alerting.alert import Alert, AlertEvent, AlertState, Moment, Transition
 from alerting.config import AlertingConfig
+from alerting.escalation_door import EscalationDoor
 from alerting.evaluator import Evaluator
 from alerting.health import Aspect, Health, Reason, aspect_of, assess
-from alerting.incident import Incident, IncidentEvent
-from alerting.incidents import Incidents, load_incident, load_incidents, load_open
+from alerting.incident import Incident, IncidentEvent, IncidentTransition
+from alerting.incident_room import IncidentRoom
+from alerting.incident_store import load_incident, load_incidents
 from alerting.journal import Batch, Journal
 from alerting.load import load_rules
 from alerting.measurement import Measurement
-from alerting.notify.message import Message, Notifier
+from alerting.notify.fallback import Fallbacks
+from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
+from alerting.notify.message import Message
+from alerting.notify.notice import Notice
 from alerting.notify.outbox import Delivery, Outbox, Rejection, Settlement, load_rejected, load_undelivered
-from alerting.notify.webhook import Webhook
+from alerting.notify.payload import sort_alerts
+from alerting.pipeline.decision import Decision, Memory
+from alerting.pipeline.dispatch import Settings
+from alerting.pipeline.pipeline import Pipeline
+from alerting.pipeline.posted import Update
+from alerting.pipeline.store import forget_old_sent, load_memory
+from alerting.routing import routing_of
 from alerting.rule import NO_DEFAULTS, AlertingRule, GroupDefaults
-from alerting.rule_state import AlertingState, Change, RuleState
+from alerting.rule_state import Change
+from alerting.rule_status import GroupStatus, RuleStatus, alerts_of, status_of
+from alerting.silences import Silences
 from alerting.store import forget_old, load_active, load_resolved
+from alerting.template.surroundings import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
@@ -35,9 +49,14 @@ from core.logbook import Logbook
 from core.tasks import Tasks, cancel_and_wait
 from core.yaml_file import Document
 from metrics.frame import Frame
-from metrics.label import labels_of
 from metrics.promql.asking import InstantEngine
 from metrics.storage import Storage
+
+if TYPE_CHECKING:
+    from alerting.escalation_desk import EscalationDesk
+    from alerting.notify.guarded import Guarded
+    from alerting.notify.outbox import Address
+    from alerting.pipeline.teller import Receivers
 
 _log = logging.getLogger(__name__)
 
@@ -55,51 +74,6 @@ class AppendableStorage(Storage, Protocol):
         """Take in a frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleStatus:
-    """A rule and how it goes; for people.
-
-    Attributes:
-        kind: alerting or recording.
-        place: `file:line`.
-        health: ok, error, or unknown before the first evaluation.
-        last_evaluation: Unix seconds.
-        alerts: how many are pending or firing.
-    """
-
-    group: str
-    name: str
-    kind: str
-    expr: str
-    for_seconds: float
-    keep_firing_for_seconds: float
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    severity: Severity | None
-    place: str
-    health: str
-    last_error: str
-    last_evaluation: float | None
-    evaluation_seconds: float
-    alerts: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupStatus:
-    """A group of rules as it stands in its file, and how it goes.
-
-    Attributes:
-        limit: the most series that a rule may yield; 0 for any number.
-        rules: in order, each with its expression in the usual form and its pending and firing alerts.
-    """
-
-    name: str
-    file: str
-    interval_seconds: float
-    limit: int
-    rules: tuple[tuple[RuleStatus, str, tuple[Alert, ...]], ...]
-
-
 class Alerting:
     """Evaluates rules, keeps alerts and incidents, and tells receivers.
 
@@ -112,6 +86,9 @@ class Alerting:
         external_url: where people reach the daemon; told in notifications.
         settle_seconds: how long data may take to come back after a start or a step of the wall clock: the longest
             collection interval and timeout.
+        link_key_file: the key that signs links in notifications; it is made where it is missing. None for no such
+            links.
+        page_url: where the page is, for links while there is no `external_url`.
     """
 
     name = "alerting"
@@ -129,16 +106,42 @@ class Alerting:
         *,
         external_url: str = "",
         settle_seconds: float = SETTLE_SECONDS,
+        link_key_file: Path | None = None,
+        page_url: Callable[[], str] = lambda: "",
     ) -> None:
         self._database = database
         self._clock = clock
         self._tasks = tasks
         self._on_event = on_event
         self._measurement = Measurement(registry)
-        self._notifier = Notifier(external_url=external_url)
-        self._incidents = Incidents()
-        self._journal = Journal(database, logbook, clock, self._measurement, on_committed=self._committed)
-        self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled)
+        self.external_url = external_url
+        self._receivers: list[str] = []
+        self._config = AlertingConfig()
+        self._logbook = logbook
+        self._registry = registry
+        self._external_labels: Mapping[str, str] = {}
+        self.escalation = EscalationDoor(database, self._make_escalation)
+        self._journal = Journal(
+            database, logbook, clock, self._measurement,
+            on_committed=self._committed, extend=self.escalation.extend,
+        )  # fmt: skip
+        self.room = IncidentRoom(
+            self._journal, database, logbook, clock, tasks, registry,
+            url=lambda: external_url or page_url(), link_key_file=link_key_file,
+        )  # fmt: skip
+        self._fallbacks = Fallbacks()
+        self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled, on_failed=self._failed)
+        self.silences = Silences(database, logbook, clock, registry, on_changed=self._silences_changed)
+        self.pipeline = Pipeline(
+            clock,
+            tasks,
+            self._measurement,
+            self.silences,
+            external_url=external_url,
+            on_decided=self._decided,
+            on_updates=self._posted,
+        )
+        self.pipeline.enrich_by(self.room.enrich)
         self._evaluator = Evaluator(
             storage,
             engine,
@@ -162,6 +165,8 @@ class Alerting:
     async def stop(self) -> None:
         """End evaluation; what is decided is still written down, and answers under way are waited for, for a moment."""
         await cancel_and_wait(self._evaluation)
+        await self.pipeline.stop()
+        await self.escalation.stop()
         if self._writing is not None:
             await self._journal.flush(0.5)
         await self._outbox.stop()
@@ -178,6 +183,7 @@ class Alerting:
         document: Document | None = None,
         defaults: GroupDefaults = NO_DEFAULTS,
         external_labels: Mapping[str, str] | None = None,
+        notification: NotificationDefaults = NO_NOTIFICATION_DEFAULTS,
     ) -> None:
         """Follow a config: its rules, receivers and route.
 
@@ -186,20 +192,60 @@ class Alerting:
             document: the config file, for the places of its mistakes.
             defaults: for groups of rules that do not say them themselves.
             external_labels: put on alerts where others are told of them, unless an alert has its own.
+            notification: what receivers take that do not say it themselves.
         Raises: ConfigError: every mistake in rule files and secret files; nothing is changed then.
         """
         folder = base if base is not None else Path(document.file).parent if document is not None else Path()
-        groups = await asyncio.to_thread(load_rules, config, folder, document, defaults)
-        self._notifier.configure(config, external_labels or {})
-        self._outbox.configure(
-            {
-                (receiver.name, f"webhook/{index}"): Webhook(webhook, folder, self._clock)
-                for receiver in config.receivers
-                for index, webhook in enumerate(receiver.webhook_configs)
-            }
+        groups = await asyncio.to_thread(load_rules, config, folder, document, defaults, notification)
+        receivers = await self._connect(config, folder, notification)
+        routing = routing_of(config)
+        self._receivers, self._config = list(receivers), config
+        self.pipeline.configure(
+            Settings(
+                route=routing.route,
+                receivers=receivers,
+                inhibit_rules=routing.inhibit_rules,
+                intervals=routing.time_intervals,
+                external_labels=external_labels or {},
+                notification_limit=config.notification_limit,
+                resolve_timeout=notification.resolve_timeout,
+            )
         )
+        self._external_labels = external_labels or {}
+        await self.escalation.configure(config)
+        self._evaluator.surround(Surroundings(external_labels or {}, self.external_url))
+        self.room.configure(config.incidents)
         await self._evaluator.set_groups(groups)
         self._configured.set()
+
+    async def _connect(self, config: AlertingConfig, folder: Path, notification: NotificationDefaults) -> Receivers:
+        """Have the outbox deliver to a config's receivers, and return them."""
+        if not config.receivers:
+            self._outbox.configure({})
+            self._fallbacks.configure(())
+            return {}
+        # Imported here because a daemon that tells nobody needs none of it.
+        from alerting.notify.integrations import by_receiver, integrations  # noqa: PLC0415
+        from alerting.notify.setting import make_setting  # noqa: PLC0415
+
+        def make() -> dict[Address, Guarded]:
+            setting = make_setting(config.templates, folder, notification, self._clock)
+            return integrations(config.receivers, setting, self._measurement.circuits_open)
+
+        found = await asyncio.to_thread(make)
+        self._outbox.configure(found)
+        self._fallbacks.configure(config.receivers)
+        return by_receiver(config.receivers, found)
+
+    def receivers(self) -> list[str]:
+        """Return the names of the receivers, in the order of the config."""
+        return list(self._receivers)
+
+    def routing_text(self) -> str:
+        """Return the part of the config that Alertmanager has too, as YAML without secrets."""
+        from alerting.routing_text import routing_text  # noqa: PLC0415 - for the few who ask
+
+        return routing_text(self._config)
 
     def use_engine(self, engine: InstantEngine) -> None:
         """Evaluate rules by this engine from now on.
@@ -233,8 +279,9 @@ class Alerting:
         return self._journal.trouble
 
     def alerts(self) -> list[Alert]:
-        """Return the alerts that are pending or firing, worst first."""
-        found = [alert for _, state, _ in self._evaluator.rules() for alert in _alerts_of(state)]
+        """Return the alerts that are pending or firing, own and posted ones, worst first."""
+        found = [alert for _, state, _ in self._evaluator.rules() for alert in alerts_of(state)]
+        found += self.pipeline.posted_alerts()
         return sorted(
             found, key=lambda alert: (alert.state is AlertState.PENDING, alert.severity.rank, alert.active_since)
         )
@@ -249,20 +296,20 @@ class Alerting:
         Raises: StoreUnavailableError: the state database cannot be read now.
         """
         newest = await self._database.read(lambda connection: load_incidents(connection, limit))
-        found = {incident.id: incident for incident in (*newest, *self._incidents.open)}
+        found = {incident.id: incident for incident in (*newest, *self.room.open)}
         return sorted(found.values(), key=lambda incident: -incident.id)
 
     async def incident(self, number: int) -> Incident | None:
         """Return one incident; None where there is none of that id."""
-        return await self._database.read(lambda connection: load_incident(connection, number))
+        return self.room.get(number) or await self._database.read(lambda connection: load_incident(connection, number))
 
     def open_incidents(self) -> list[Incident]:
         """Return the open incidents, oldest first."""
-        return self._incidents.open
+        return self.room.open
 
     def rules(self) -> list[RuleStatus]:
         """Return all rules in the order of their groups."""
-        return [_status(group.name, state) for group, state, _ in self._evaluator.rules()]
+        return [status_of(group.name, state) for group, state, _ in self._evaluator.rules()]
 
     def groups(self) -> list[GroupStatus]:
         """Return all groups in order, those without rules too."""
@@ -272,7 +319,7 @@ class Alerting:
                 group.file,
                 group.interval_seconds,
                 group.limit,
-                tuple((_status(group.name, state), str(state.rule.expr), _alerts_of(state)) for state in states),
+                tuple((status_of(group.name, state), str(state.rule.expr), alerts_of(state)) for state in states),
             )
             for group, states in self._evaluator.groups()
         ]
@@ -313,7 +360,11 @@ class Alerting:
         failures = 0
         while True:
             try:
-                stored, incidents, messages, resolved = await self._load()
+                await self.silences.start()
+                await self.escalation.restore()
+                stored, messages, resolved, memory = await self._load()
+                firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
+                events = await self.room.restore(self._clock.now(), firing)
                 break
             except StoreUnavailableError as error:
                 failures += 1
@@ -321,91 +372,125 @@ class Alerting:
                 await self._clock.sleep(backoff_seconds(failures, cap_seconds=5.0, random=lambda: 0.5))
         now = self._evaluator.now()
         self._resolved.extend(resolved)
-        self._notifier.remember(change.alert for change in stored)
-        events = self._incidents.restore(*incidents, now.wall)
         if events:
             self._journal.add(Batch(incidents=events, time=now.wall))
-        self._measurement.incidents.set(len(self._incidents.open))
         self._outbox.add(messages)
-        orphans = self._evaluator.restore(stored)
+        firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
+        self.pipeline.restore(
+            memory,
+            [alert for alert in firing if not alert.is_posted],
+            [alert for alert in firing if alert.is_posted],
+        )
+        orphans = self._evaluator.restore([change for change in stored if not change.alert.is_posted])
         ended = {change.alert.id for change in orphans}
         for change in stored:
             if change.alert.state is AlertState.FIRING and change.alert.id not in ended:
                 self._tell(AlertEvent(Transition.RESTORED, change.alert))
         if orphans:
             self._changed(orphans, now)
+        await self.pipeline.start()
+        self.escalation.start()
 
-    async def _load(self) -> tuple[list[Change], tuple[list[Incident], int], list[Message], list[Alert]]:
+    async def _load(self) -> tuple[list[Change], list[Message], list[Alert], Memory]:
+        now = self._clock.now()
         await self._database.write(forget_old)
+        await self._database.write(lambda connection: forget_old_sent(connection, now))
         return await self._database.read(
             lambda connection: (
                 load_active(connection),
-                load_open(connection),
                 load_undelivered(connection),
                 load_resolved(connection, RESOLVED_SHOWN),
+                load_memory(connection, now),
             )
         )
 
-    def _changed(self, changes: Sequence[Change], now: Moment) -> None:
-        """Work out what a round's changes mean, and queue all of it as one write."""
+    def _changed(self, changes: Sequence[Change], now: Moment, done: asyncio.Future[None] | None = None) -> None:
+        """Work out what changes of alerts mean, and queue all of it as one write."""
         transitions = [(change.transition, change.alert) for change in changes if change.transition is not None]
-        incidents = self._incidents.update(transitions, now.wall)
-        messages = self._notifier.messages(transitions, now.wall)
+        incidents = self.room.update(transitions, now.wall)
+        decision = self.pipeline.take(transitions, now)
         for transition, alert in transitions:
             if transition is Transition.RESOLVED:
                 self._resolved.appendleft(alert)
-        self._measurement.incidents.set(len(self._incidents.open))
-        self._journal.add(Batch(list(changes), incidents, messages, time=now.wall))
+        self._journal.add(Batch(list(changes), incidents, decision, time=now.wall, done=done))
+
+    def _posted(self, updates: Sequence[Update], now: Moment) -> asyncio.Future[None]:
+        """Treat what happened to posted alerts like the changes of a round."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Not everybody waits for it, and then a failure, which is in the log, is nobody's.
+        done.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._changed([Change(update.transition, update.alert, ()) for update in updates], now, done)
+        return done
+
+    def _decided(self, decision: Decision, now: Moment) -> None:
+        self._journal.add(Batch(decision=decision, time=now.wall))
+
+    def _silences_changed(self) -> None:
+        self.pipeline.conditions_changed()
+
+    def _make_escalation(self) -> EscalationDesk:
+        from alerting.escalation_desk import EscalationDesk  # noqa: PLC0415 - only where somebody escalates
+
+        return EscalationDesk(
+            self._database, self._logbook, self._clock, self._tasks, self._registry,
+            add=self._journal.add, messages_of=self.pipeline.messages, alerts_of=self._alerts_of,
+            links=self.room.links, suspects=self.room.suspects, external_url=self.external_url,
+        )  # fmt: skip
+
+    def _alerts_of(self, incident: Incident) -> list[Alert]:
+        """Return the alerts of an incident that are known now, as receivers are told of them."""
+        wanted = set(incident.alerts)
+        ended = [replace(one, labels={**self._external_labels, **one.labels}) for one in self._resolved]
+        return [alert for alert in (*ended, *self.pipeline.alerts()) if alert.id in wanted]
 
     def _settled(self, settlement: Settlement) -> None:
-        self._journal.add(Batch(settlements=[settlement], time=self._clock.now()))
+        now = self._clock.now()
+        decision = self.pipeline.settled(settlement, now)
+        notice = None
+        if settlement.is_delivered:
+            notice = self._fallbacks.delivered(settlement.message, now)
+        elif not settlement.is_superseded:
+            notice = self._fallbacks.failed(settlement.message, self._notice_of, now, is_final=True)
+        messages = [] if notice is None else self.pipeline.messages(notice)
+        self._journal.add(Batch(decision=decision, settlements=[settlement], messages=messages, time=now))
+        self.escalation.settled(settlement)
+
+    def _failed(self, message: Message) -> None:
+        """Tell the fallback of a receiver that has failed for too long."""
+        now = self._clock.now()
+        notice = self._fallbacks.failed(message, self._notice_of, now, is_final=False)
+        if notice is not None:
+            self._journal.add(Batch(messages=self.pipeline.messages(notice), time=now))
+
+    def _notice_of(self, message: Message) -> Notice | None:
+        """Return what a message is about as it is now; None where its group has no alerts any more."""
+        for group in self.pipeline.groups():
+            if (group.receiver, group.key) == (message.receiver, message.group_key):
+                alerts = sort_alerts(group.alerts)
+                is_firing = any(alert.state is AlertState.FIRING for alert in alerts)
+                return Notice(
+                    receiver=group.receiver,
+                    group_key=group.key,
+                    group_labels=group.labels,
+                    alerts=alerts,
+                    status="firing" if is_firing else "resolved",
+                    external_url=self.external_url,
+                    now=self._clock.now(),
+                )
+        return None
 
     def _committed(self, batch: Batch) -> None:
-        self._outbox.add(batch.messages)
+        self._outbox.add([*batch.decision.messages, *batch.messages])
         for change in batch.changes:
             if change.transition is not None:
                 self._tell(AlertEvent(change.transition, change.alert))
         for event in batch.incidents:
-            self._tell(event)
+            self.room.committed(event)
+            if event.transition is not IncidentTransition.LEFT:
+                self._tell(event)
 
     def _tell(self, event: Event) -> None:
         try:
             self._on_event(event)
         except Exception:  # noqa: BLE001 - whoever listens must not keep others from being told
             _log.exception("an event could not be handed on: %r", event)
-
-
-def _alerts_of(state: RuleState) -> tuple[Alert, ...]:
-    if not isinstance(state, AlertingState):
-        return ()
-    return tuple(state.view(active) for active in state.active.values())
-
-
-def _status(group: str, state: RuleState) -> RuleStatus:
-    rule, run = state.rule, state.run
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    timing, severity, active = Timing(), None, 0
-    if isinstance(state, AlertingState):
-        labels = {name: template.text for name, template in state.rule.labels.items()}
-        annotations = {name: template.text for name, template in state.rule.annotations.items()}
-        timing, severity, active = state.rule.timing, severity_of(labels_of(labels)), len(state.active)
-    else:
-        labels = dict(state.rule.labels)
-    return RuleStatus(
-        group=group,
-        name=rule.name,
-        kind="alerting" if severity is not None else "recording",
-        expr=rule.expr.text,
-        for_seconds=timing.for_seconds,
-        keep_firing_for_seconds=timing.keep_firing_for_seconds,
-        labels=labels,
-        annotations=annotations,
-        severity=severity,
-        place=rule.place,
-        health=run.health,
-        last_error=run.last_error,
-        last_evaluation=run.last_evaluation,
-        evaluation_seconds=run.seconds,
-        alerts=active,
-    )

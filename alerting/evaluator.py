@@ -20,7 +20,8 @@ from alerting.alert import AlertState, Moment, Severity, severity_of
 from alerting.measurement import Measurement
 from alerting.presence import Interruption, Presence
 from alerting.rule import AlertingRule, Group
-from alerting.rule_state import AlertingState, Change, RecordingState, RuleState, ended, state_of
+from alerting.rule_state import AlertingState, Change, RecordingState, RuleState, ended, state_of, template_expressions
+from alerting.template.surroundings import NOWHERE, Surroundings
 from alerting.touch import Touch
 from core.clock import Clock
 from core.errors import WatchkeeperError
@@ -74,7 +75,10 @@ class _Member:
     def questions(self) -> list[Expression]:
         """Return what its next evaluation may ask for."""
         state = self.state
-        return self.expressions() if isinstance(state, AlertingState) and state.active else [state.rule.expr]
+        if not isinstance(state, AlertingState):
+            return [state.rule.expr]
+        asked = template_expressions(state.rule)
+        return [*(self.expressions() if state.active else [state.rule.expr]), *asked]
 
     def expressions(self) -> list[Expression]:
         rule = self.state.rule
@@ -144,6 +148,7 @@ class Evaluator:
         self._layouts: dict[str, Layout] = {}
         self._arrived: dict[str, Layout] = {}
         self._ended: set[str] = set()
+        self._surroundings = NOWHERE
         self._wake = asyncio.Event()
         self._lock = asyncio.Lock()
         self._shown: Layout = Layout(())
@@ -153,6 +158,10 @@ class Evaluator:
     def use(self, engine: InstantEngine) -> None:
         """Ask this engine from now on."""
         self._engine = engine
+
+    def surround(self, surroundings: Surroundings) -> None:
+        """Let the templates of the groups that are set from now on know this."""
+        self._surroundings = surroundings
 
     @property
     def _is_external(self) -> bool:
@@ -226,7 +235,7 @@ class Evaluator:
         state = _GroupState(group, next_timer=now.monotonic + group.interval_seconds)
         for index, rule in enumerate(group.rules):
             before = old.get(rule.key)
-            member = _Member(state, index, state_of(rule))
+            member = _Member(state, index, state_of(rule, self._surroundings))
             if before is not None and type(before.state) is type(member.state):
                 del old[rule.key]
                 member.recorded = before.recorded

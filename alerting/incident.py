@@ -1,16 +1,16 @@
-"""Incidents: what people work on. Pure: decides from alert transitions which incidents open, grow and end.
-
-A critical alert opens an incident for its service and environment; whatever fires there while it is open joins it;
-it is resolved when all its alerts are. The same trouble coming back later is a new incident.
-"""
+"""What an incident is, and what can happen to it. Pure data; `correlation` and `incident_work` decide."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from alerting.alert import Alert, Severity, Transition
+from alerting.alert import Alert, Severity
+
+BY_ITSELF = "watchkeeper"
+"""The actor of what no person did."""
 
 
 class IncidentStatus(StrEnum):
@@ -22,16 +22,29 @@ class IncidentStatus(StrEnum):
     RESOLVED = "resolved"
     REVIEWED = "reviewed"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody needs to be called for it any more."""
+        return self in (IncidentStatus.RESOLVED, IncidentStatus.REVIEWED)
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Correlated alerts.
+    """Correlated alerts, and the work of people on them.
 
     Attributes:
-        subject: what it is about, one open incident each: `service/NAME/ENVIRONMENT` or `instance/JOB/INSTANCE`.
-        severity: of its worst alert so far.
+        subject: what it is about: `service/NAME/ENVIRONMENT`, `instance/JOB/INSTANCE` or `alert/NAME`.
+        severity: of its worst alert so far, unless a person set another.
+        opened_at, acknowledged_at, mitigated_at, resolved_at, reviewed_at: Unix seconds; acknowledged and mitigated
+            the first time, resolved and reviewed the last time.
+        started_at: since when the condition of the alert held that opened it; `opened_at` where that is not known.
+        changed_at: when an alert last joined it, or its status last changed.
         alerts: ids of its alerts, in the order in which they joined.
         active: those of them that are not resolved yet.
+        subjects, names: what its alerts are about, and their names.
+        owner: who works on it; empty while nobody does.
+        by_hand: a person opened or reopened it, so only a person resolves it.
+        merged_into: the incident that has its alerts now.
     """
 
     id: int
@@ -45,11 +58,27 @@ class Incident:
     resolved_at: float | None
     alerts: tuple[str, ...]
     active: frozenset[str] = frozenset()
+    started_at: float = 0.0
+    changed_at: float = 0.0
+    subjects: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    owner: str = ""
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
+    mitigated_at: float | None = None
+    reviewed_at: float | None = None
+    by_hand: bool = False
+    merged_into: int | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether further alerts join it."""
-        return self.status not in (IncidentStatus.RESOLVED, IncidentStatus.REVIEWED)
+        return not self.status.is_over
+
+    @property
+    def logbook_subject(self) -> str:
+        """What its logbook entries are about."""
+        return f"incident/{self.id}"
 
 
 class IncidentTransition(StrEnum):
@@ -57,18 +86,77 @@ class IncidentTransition(StrEnum):
 
     OPENED = "opened"
     JOINED = "joined"
+    """Further alerts belong to it."""
+
+    LEFT = "left"
+    """Some of its alerts were resolved, but not all; not told, and not in the logbook, where the alerts' ends are."""
+
+    RAISED = "raised"
+    """Its severity is another: a worse alert joined, or a person said so."""
+
+    ACKNOWLEDGED = "acknowledged"
+    MITIGATED = "mitigated"
     RESOLVED = "resolved"
+    REOPENED = "reopened"
+    REVIEWED = "reviewed"
+    ASSIGNED = "assigned"
+    NOTED = "noted"
+    MERGED = "merged"
+    """It is over, because another incident has its alerts now."""
+
+    ABSORBED = "absorbed"
+    """It has the alerts of another incident now."""
+
+    SPLIT = "split"
+    """Some of its alerts are an incident of their own now."""
+
     RESTORED = "restored"
     """An open incident that a restarted daemon found in its database."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentEvent:
-    """Something happened to an incident, and is already durable; `alert` is the one that caused it, where one did."""
+    """Something happened to an incident; whoever is told of it can rely on its being durable.
+
+    Attributes:
+        alert: the one that caused it, where one did: the worst of `alerts`.
+        alerts: those that joined it or were resolved with this.
+        actor: who did it.
+        data: what else is worth remembering: `note`, `owner`, `into`, …
+        moved_from: the incident whose alerts `moved` belong to this one now.
+    """
 
     transition: IncidentTransition
     incident: Incident
     alert: Alert | None = None
+    alerts: tuple[Alert, ...] = ()
+    actor: str = BY_ITSELF
+    data: Mapping[str, Any] = field(default_factory=dict)
+    moved_from: int | None = None
+    moved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentAlert:
+    """An alert as its incident remembers it, whatever has become of the alert since.
+
+    Attributes:
+        joined_at, fired_at, resolved_at: Unix seconds; resolved_at is None while it fires.
+        active_since: since when its condition held.
+        expr: empty for an alert that another program posted.
+    """
+
+    id: str
+    name: str
+    subject: str
+    severity: Severity
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    expr: str
+    value: float
+    active_since: float
+    joined_at: float
+    resolved_at: float | None = None
 
 
 def subject_of(labels: Mapping[str, str]) -> str:
@@ -91,69 +179,15 @@ def title_of(labels: Mapping[str, str]) -> str:
     return f"{name}: {place}" if place else name
 
 
-def decide(
-    open_incidents: Mapping[str, Incident], changes: Iterable[tuple[Transition, Alert]], *, next_id: int, now: float
-) -> tuple[list[IncidentEvent], dict[str, Incident]]:
-    """Return what the alert transitions of one evaluation round do to incidents, in order, and those open then.
-
-    Args:
-        open_incidents: by subject.
-        next_id: the id of the next incident that is opened; further ones count up from it.
-    """
-    current = dict(open_incidents)
-    events: list[IncidentEvent] = []
-
-    def happened(transition: IncidentTransition, incident: Incident, alert: Alert) -> None:
-        current[incident.subject] = incident
-        events.append(IncidentEvent(transition, incident, alert))
-
-    # Worst first: a warning that fires in the same round as the critical alert belongs to its incident.
-    ordered = sorted(changes, key=lambda change: change[1].severity.rank)
-    for transition, alert in ordered:
-        if transition is not Transition.FIRING:
-            continue
-        subject = subject_of(alert.labels)
-        incident = current.get(subject)
-        if incident is not None and incident.is_open:
-            happened(IncidentTransition.JOINED, _joined(incident, alert), alert)
-        elif alert.severity is Severity.CRITICAL:
-            happened(IncidentTransition.OPENED, _opened(next_id, subject, alert, now), alert)
-            next_id += 1
-    for transition, alert in ordered:
-        incident = current.get(subject_of(alert.labels))
-        if transition is not Transition.RESOLVED or incident is None or alert.id not in incident.active:
-            continue
-        incident = replace(incident, active=incident.active - {alert.id})
-        current[incident.subject] = incident
-        if not incident.active:
-            happened(IncidentTransition.RESOLVED, resolved(incident, now), alert)
-    return events, {subject: incident for subject, incident in current.items() if incident.is_open}
+def service_of(subject: str) -> tuple[str, str]:
+    """Return service and environment of a subject; both empty where it is about something else."""
+    kind, _, rest = subject.partition("/")
+    if kind != "service":
+        return "", ""
+    service, _, environment = rest.rpartition("/")
+    return service, environment
 
 
-def _opened(number: int, subject: str, alert: Alert, now: float) -> Incident:
-    labels = alert.labels
-    return Incident(
-        id=number,
-        subject=subject,
-        title=title_of(labels),
-        service=labels.get("service", ""),
-        environment=labels.get("environment", ""),
-        severity=alert.severity,
-        status=IncidentStatus.OPEN,
-        opened_at=now,
-        resolved_at=None,
-        alerts=(alert.id,),
-        active=frozenset({alert.id}),
-    )
-
-
-def _joined(incident: Incident, alert: Alert) -> Incident:
-    severity = min(incident.severity, alert.severity, key=lambda severity: severity.rank)
-    return replace(
-        incident, severity=severity, alerts=(*incident.alerts, alert.id), active=incident.active | {alert.id}
-    )
-
-
-def resolved(incident: Incident, now: float) -> Incident:
-    """Return an incident at its end."""
-    return replace(incident, status=IncidentStatus.RESOLVED, resolved_at=now)
+def worse(one: Severity, other: Severity) -> Severity:
+    """Return the worse of two severities."""
+    return min(one, other, key=lambda severity: severity.rank)

@@ -1,129 +1,107 @@
-"""Incidents kept: the open ones in memory, all of them in the state database."""
+"""The incidents that are at work, in memory: the open ones, and those that were closed lately."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, text
+from alerting.alert import Alert, Transition
+from alerting.correlation import Correlation, decide, resolved
+from alerting.incident import Incident, IncidentEvent, IncidentTransition, subject_of
 
-from alerting.alert import Alert, Severity, Transition
-from alerting.incident import Incident, IncidentEvent, IncidentStatus, IncidentTransition, decide, resolved
-
-_COLUMNS = "id, subject, title, service, environment, severity, status, opened_at, resolved_at"
+CLOSED_KEPT = 100
+"""So many closed incidents are kept in memory: a person may act on one before its end is on the disk."""
 
 
 class Incidents:
-    """The open incidents, and what alert transitions do to them."""
+    """Follows incidents through events; whoever takes its events writes them down, in their order."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Incident] = {}
+        self.correlation = Correlation()
+        self._open: dict[int, Incident] = {}
+        self._closed: dict[int, Incident] = {}
         self._next_id = 1
+        self._loose: dict[str, dict[str, Alert]] = {}
+        self._of_alert: dict[str, int] = {}
 
-    def restore(self, open_incidents: Iterable[Incident], last_id: int, now: float) -> list[IncidentEvent]:
-        """Take back the incidents that an earlier process left open; one without any firing alert is resolved."""
+    def restore(
+        self,
+        open_incidents: Iterable[Incident],
+        last_id: int,
+        now: float,
+        *,
+        closed: Iterable[Incident] = (),
+        firing: Iterable[Alert] = (),
+    ) -> list[IncidentEvent]:
+        """Take back what an earlier process left; an open incident none of whose alerts fires any more is resolved."""
         events = []
         for incident in open_incidents:
-            if incident.active:
-                self._open[incident.subject] = incident
+            if incident.active or incident.by_hand:
                 events.append(IncidentEvent(IncidentTransition.RESTORED, incident))
             else:
                 events.append(IncidentEvent(IncidentTransition.RESOLVED, resolved(incident, now)))
+        self._closed = {incident.id: incident for incident in closed}
+        self._of_alert = {alert: incident.id for incident in self._closed.values() for alert in incident.alerts}
         self._next_id = last_id + 1
+        self.apply(events)
+        self._note_loose((Transition.FIRING, alert) for alert in firing)
         return events
 
     def update(self, changes: Sequence[tuple[Transition, Alert]], now: float) -> list[IncidentEvent]:
-        """Return what the alert transitions of one round do to incidents; the open ones follow."""
-        events, self._open = decide(self._open, changes, next_id=self._next_id, now=now)
-        self._next_id = max([self._next_id, *(event.incident.id + 1 for event in events)])
+        """Return what the alert transitions of one round do to incidents, and follow."""
+        known = (*self._closed.values(), *self._open.values())
+        loose = {subject: alerts.values() for subject, alerts in self._loose.items()}
+        events = decide(known, changes, next_id=self._next_id, now=now, correlation=self.correlation, loose=loose)
+        self.apply(events)
+        self._note_loose(changes)
         return events
+
+    def _note_loose(self, changes: Iterable[tuple[Transition, Alert]]) -> None:
+        """Remember which alerts fire without an incident."""
+        owned = {alert for incident in self._open.values() for alert in incident.active}
+        for transition, alert in changes:
+            subject = subject_of(alert.labels)
+            if transition is Transition.FIRING and alert.id not in owned:
+                self._loose.setdefault(subject, {})[alert.id] = alert
+            elif transition is not Transition.PENDING and subject in self._loose:
+                self._loose[subject].pop(alert.id, None)
+        for subject in [subject for subject, alerts in self._loose.items() if not alerts.keys() - owned]:
+            del self._loose[subject]
+
+    def apply(self, events: Iterable[IncidentEvent]) -> None:
+        """Follow events that were decided elsewhere."""
+        for event in events:
+            incident = event.incident
+            self._next_id = max(self._next_id, incident.id + 1)
+            before = self._open.pop(incident.id, None) or self._closed.pop(incident.id, None)
+            known = len(before.alerts) if before is not None and not event.moved else 0
+            self._of_alert.update((alert, incident.id) for alert in incident.alerts[known:])
+            if incident.is_open:
+                self._open[incident.id] = incident
+            else:
+                self._closed[incident.id] = incident
+        while len(self._closed) > CLOSED_KEPT:
+            self._forget(next(iter(self._closed)))
+
+    def _forget(self, number: int) -> None:
+        for alert in self._closed.pop(number).alerts:
+            if self._of_alert.get(alert) == number:
+                del self._of_alert[alert]
+
+    @property
+    def next_id(self) -> int:
+        """The id of the incident that is opened next."""
+        return self._next_id
 
     @property
     def open(self) -> list[Incident]:
         """The open incidents, oldest first."""
         return sorted(self._open.values(), key=lambda incident: incident.id)
 
+    def get(self, number: int) -> Incident | None:
+        """Return an incident that is open or was closed lately, as it was decided last."""
+        return self._open.get(number) or self._closed.get(number)
 
-def save_incidents(connection: Connection, events: Iterable[IncidentEvent]) -> None:
-    """Write incidents as they are after their events."""
-    for event in events:
-        incident = event.incident
-        connection.execute(
-            text(
-                f"INSERT INTO incident ({_COLUMNS}) VALUES (:id, :subject, :title, :service, :environment, :severity,"
-                " :status, :opened_at, :resolved_at) ON CONFLICT (id) DO UPDATE SET severity = excluded.severity,"
-                " status = excluded.status, resolved_at = excluded.resolved_at"
-            ),
-            {name: getattr(incident, name) for name in _COLUMNS.split(", ")},
-        )
-        for position, alert in enumerate(incident.alerts):
-            connection.execute(
-                text(
-                    "INSERT OR IGNORE INTO incident_alert (incident, alert, position) VALUES (:id, :alert, :position)"
-                ),
-                {"id": incident.id, "alert": alert, "position": position},
-            )
-
-
-def load_open(connection: Connection) -> tuple[list[Incident], int]:
-    """Return the open incidents, and the greatest id that any incident has."""
-    rows = connection.execute(text(f"SELECT {_COLUMNS} FROM incident WHERE status NOT IN ('resolved', 'reviewed')"))
-    last = connection.execute(text("SELECT max(id) FROM incident")).scalar()
-    return _build(connection, rows), int(last or 0)
-
-
-def load_incidents(connection: Connection, limit: int) -> list[Incident]:
-    """Return the newest incidents, newest first."""
-    query = text(f"SELECT {_COLUMNS} FROM incident ORDER BY id DESC LIMIT :limit")
-    return _build(connection, connection.execute(query, {"limit": limit}))
-
-
-def load_incident(connection: Connection, number: int) -> Incident | None:
-    """Return one incident; None when there is none of that id."""
-    query = text(f"SELECT {_COLUMNS} FROM incident WHERE id = :id")
-    return next(iter(_build(connection, connection.execute(query, {"id": number}))), None)
-
-
-def incident_entry(event: IncidentEvent) -> dict[str, Any]:
-    """Return what the logbook keeps of an event."""
-    incident = event.incident
-    entry: dict[str, Any] = {
-        "title": incident.title,
-        "severity": incident.severity.value,
-        "service": incident.service,
-        "environment": incident.environment,
-        "alerts": list(incident.alerts),
-    }
-    return entry if event.alert is None else {**entry, "alert": event.alert.id, "alert_name": event.alert.name}
-
-
-def _build(connection: Connection, rows: Iterable[Any]) -> list[Incident]:
-    found = list(rows)
-    alerts: defaultdict[int, list[str]] = defaultdict(list)
-    active: defaultdict[int, set[str]] = defaultdict(set)
-    for row in found:
-        query = text(
-            "SELECT incident_alert.alert, alert.state FROM incident_alert"
-            " LEFT JOIN alert ON alert.id = incident_alert.alert WHERE incident = :id ORDER BY position"
-        )
-        for alert, state in connection.execute(query, {"id": row.id}):
-            alerts[row.id].append(alert)
-            if state == "firing":
-                active[row.id].add(alert)
-    return [
-        Incident(
-            id=row.id,
-            subject=row.subject,
-            title=row.title,
-            service=row.service,
-            environment=row.environment,
-            severity=Severity(row.severity),
-            status=IncidentStatus(row.status),
-            opened_at=row.opened_at,
-            resolved_at=row.resolved_at,
-            alerts=tuple(alerts[row.id]),
-            active=frozenset(active[row.id]),
-        )
-        for row in found
-    ]
+    def of_alert(self, alert_id: str) -> Incident | None:
+        """Return the incident that an alert belongs to: an open one, or else one that was closed lately."""
+        number = self._of_alert.get(alert_id)
+        return None if number is None else self.get(number)

@@ -16,17 +16,19 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from alerting.incident import IncidentEvent, IncidentTransition
-from alerting.incidents import incident_entry, save_incidents
+from alerting.incident_store import incident_entry, save_incidents
 from alerting.measurement import Measurement
 from alerting.notify.message import Message
 from alerting.notify.outbox import Settlement, message_entry, save_messages, save_settlements
+from alerting.pipeline.decision import Decision
+from alerting.pipeline.store import save_memory
 from alerting.rule_state import Change
 from alerting.store import alert_entry, save_changes
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
 from core.errors import StoreUnavailableError
-from core.logbook import Entry, Logbook
+from core.logbook import Logbook
 
 _log = logging.getLogger(__name__)
 
@@ -34,17 +36,28 @@ RETRY_CAP_SECONDS = 5.0
 ATTEMPTS_AFTER_BUG = 3
 BATCHES_TOGETHER = 200
 
+_UNWRITTEN = (IncidentTransition.RESTORED, IncidentTransition.LEFT)
+"""What happened to incidents without being news."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Changes that are committed together or not at all."""
+    """Changes that are committed together or not at all.
+
+    Attributes:
+        decision: of the notification pipeline, with its messages.
+        messages: further ones, that are not about groups of alerts.
+    """
 
     changes: Sequence[Change] = ()
     incidents: Sequence[IncidentEvent] = ()
+    decision: Decision = field(default_factory=Decision)
     messages: Sequence[Message] = ()
     settlements: Sequence[Settlement] = ()
     time: float = 0.0
-    entries: list[Callable[[Connection], Entry]] = field(default_factory=list)
+    entries: list[Callable[[Connection], object]] = field(default_factory=list)
+    done: asyncio.Future[None] | None = None
+    """Set once the batch is durable."""
 
 
 class Journal:
@@ -52,6 +65,7 @@ class Journal:
 
     Args:
         on_committed: called with each batch that is durable.
+        extend: adds to each batch what it entails elsewhere, to be committed with it.
     """
 
     def __init__(
@@ -62,12 +76,14 @@ class Journal:
         measurement: Measurement,
         *,
         on_committed: Callable[[Batch], None],
+        extend: Callable[[Batch], Batch] = lambda batch: batch,
     ) -> None:
         self._database = database
         self._logbook = logbook
         self._clock = clock
         self._measurement = measurement
         self._on_committed = on_committed
+        self._extend = extend
         self._waiting: deque[Batch] = deque()
         self._news = asyncio.Event()
         self._idle = asyncio.Event()
@@ -78,6 +94,7 @@ class Journal:
     def add(self, batch: Batch) -> None:
         """Queue a batch; its logbook entries bear the time of this call."""
         self._write_entries(batch)
+        batch = self._extend(batch)
         self._waiting.append(batch)
         self._measurement.waiting_commits.set(len(self._waiting))
         self._idle.clear()
@@ -105,6 +122,7 @@ class Journal:
         # A batch that failed for a reason of its own is tried alone, so that it does not keep the others.
         together = 1 if self._bugs else BATCHES_TOGETHER
         batches = [self._waiting[index] for index in range(min(together, len(self._waiting)))]
+        lost: Exception | None = None
         try:
             await self._database.write(lambda connection: _write(connection, batches))
         except StoreUnavailableError as error:
@@ -118,13 +136,14 @@ class Journal:
             if self._bugs <= ATTEMPTS_AFTER_BUG:
                 return False
             _log.critical("a change of alerts is told without being written: %r", batches[0])
-            batches = batches[:1]
+            batches, lost = batches[:1], error
         else:
             self.trouble = ""
         self._bugs = 0
         for batch in batches:
             self._waiting.popleft()
             self._on_committed(batch)
+            _tell(batch, lost)
         self._measurement.waiting_commits.set(len(self._waiting))
         if not self._waiting:
             self._news.clear()
@@ -138,19 +157,42 @@ class Journal:
                 kind, subject = f"alert.{change.transition}", f"alert/{change.alert.id}"
                 append(self._logbook.appending(kind, subject, alert_entry(change)))
         for event in batch.incidents:
-            if event.transition is not IncidentTransition.RESTORED:
-                kind, subject = f"incident.{event.transition}", f"incident/{event.incident.id}"
-                append(self._logbook.appending(kind, subject, incident_entry(event)))
+            if event.transition not in _UNWRITTEN:
+                kind, subject = f"incident.{event.transition}", event.incident.logbook_subject
+                append(self._logbook.appending(kind, subject, incident_entry(event), actor=event.actor))
+        for summed in batch.decision.summed:
+            data = {"messages": summed.messages, "alerts": dict(summed.alerts)}
+            append(self._logbook.appending("notification.summed", f"receiver/{summed.receiver}", data))
         for settlement in batch.settlements:
-            kind = "notification.sent" if settlement.is_delivered else "notification.failed"
+            kind = _settlement_kind(settlement)
             append(self._logbook.appending(kind, f"notification/{settlement.message.key}", message_entry(settlement)))
+
+
+def _settlement_kind(settlement: Settlement) -> str:
+    if settlement.is_superseded:
+        return "notification.superseded"
+    return "notification.sent" if settlement.is_delivered else "notification.failed"
+
+
+def _tell(batch: Batch, lost: Exception | None) -> None:
+    """Let whoever waits for a batch know what became of it."""
+    if batch.done is None or batch.done.done():
+        return
+    if lost is None:
+        batch.done.set_result(None)
+    else:
+        batch.done.set_exception(
+            StoreUnavailableError(f"the change could not be written: {lost}; see the daemon's log")
+        )
 
 
 def _write(connection: Connection, batches: Sequence[Batch]) -> None:
     for batch in batches:
         save_changes(connection, batch.changes)
-        save_incidents(connection, batch.incidents)
+        save_incidents(connection, batch.incidents, batch.time)
+        save_messages(connection, batch.decision.messages)
         save_messages(connection, batch.messages)
+        save_memory(connection, batch.decision)
         save_settlements(connection, batch.settlements, batch.time)
         for entry in batch.entries:
             entry(connection)

@@ -7,16 +7,22 @@ from pathlib import Path
 
 from alerting.config import AlertingConfig
 from alerting.default_rules import enabled_default_groups
-from alerting.notify.webhook import SecretError, read_secret, secret_files
+from alerting.escalation_config import escalation_problems
+from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
 from alerting.rule import NO_DEFAULTS, Group, GroupDefaults
 from alerting.rule_file import groups_of, read_rule_file, with_unique_keys
+from alerting.schedule_config import schedule_problems
 from alerting.threshold import threshold_group
 from core.errors import ConfigError, Problem
 from core.yaml_file import Document, Path_
 
 
 def load_rules(
-    config: AlertingConfig, base: Path, document: Document | None = None, defaults: GroupDefaults = NO_DEFAULTS
+    config: AlertingConfig,
+    base: Path,
+    document: Document | None = None,
+    defaults: GroupDefaults = NO_DEFAULTS,
+    notification: NotificationDefaults = NO_NOTIFICATION_DEFAULTS,
 ) -> tuple[Group, ...]:
     """Return all rules of a config, in the order: its own groups, its thresholds, its rule files, the built-in ones.
 
@@ -24,7 +30,8 @@ def load_rules(
         base: the folder that relative paths start from.
         document: the config file, for the places of its mistakes.
         defaults: how often groups are evaluated, and how far in the past, that do not say it themselves.
-    Raises: ConfigError: every mistake in every rule file, and secret files that cannot be read.
+        notification: what receivers take that do not say it themselves.
+    Raises: ConfigError: every mistake in every rule file, in files that receivers name, and in templates.
     """
     file = document.file if document is not None else "config"
     groups = groups_of(config.groups, file, document=document, defaults=defaults)
@@ -36,7 +43,8 @@ def load_rules(
             groups += read_rule_file(path, defaults)
         except ConfigError as error:
             problems += error.problems
-    problems += _secret_problems(config, base, document)
+    problems += _receiver_problems(config, base, document, notification)
+    problems += _escalation_problems(config, document or Document("config"))
     if problems:
         raise ConfigError(problems)
     if config.default_rules.enabled:
@@ -59,17 +67,33 @@ def _rule_files(config: AlertingConfig, base: Path, document: Document | None, p
     return list(found)
 
 
-def _secret_problems(config: AlertingConfig, base: Path, document: Document | None) -> list[Problem]:
-    problems = []
-    for number, receiver in enumerate(config.receivers):
-        for index, webhook in enumerate(receiver.webhook_configs):
-            for path, file in secret_files(webhook):
-                try:
-                    read_secret(base / file)
-                except SecretError as error:
-                    place: Path_ = ("receivers", number, "webhook_configs", index, *path.split("."))
-                    problems.append(_problem(document, place, str(error)))
-    return problems
+def _escalation_problems(config: AlertingConfig, document: Document) -> list[Problem]:
+    known = {
+        "receiver": [receiver.name for receiver in config.receivers],
+        "person": [person.name for person in config.people],
+        "schedule": [schedule.name for schedule in config.schedules],
+    }
+    return [
+        *schedule_problems(config.people, config.schedules, known["receiver"], document),
+        *escalation_problems(config.escalation_policies, config.incidents.escalation, known, document),
+    ]
+
+
+def _receiver_problems(
+    config: AlertingConfig, base: Path, document: Document | None, notification: NotificationDefaults
+) -> list[Problem]:
+    if not config.receivers:
+        return []
+    # Imported here because a daemon that tells nobody needs none of it.
+    from alerting.notify.integrations import check  # noqa: PLC0415
+    from alerting.notify.setting import make_setting  # noqa: PLC0415
+    from alerting.template.error import TemplateError  # noqa: PLC0415
+
+    try:
+        setting = make_setting(config.templates, base, notification)
+    except TemplateError as error:
+        return [_problem(document, ("templates",), str(error))]
+    return check(config.receivers, setting, document)
 
 
 def _problem(document: Document | None, path: Path_, message: str) -> Problem:

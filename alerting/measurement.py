@@ -36,7 +36,6 @@ class Measurement:
         self._alerts = Gauge(
             "watchkeeper_alerts", "Alerts that are pending or firing.", ["state", "severity"], registry=registry
         )
-        self.incidents = Gauge("watchkeeper_incidents_open", "Incidents that are open.", registry=registry)
         self.waiting_commits = Gauge(
             "watchkeeper_alert_changes_waiting",
             "Alert changes that wait for the state database to be writable.",
@@ -54,11 +53,33 @@ class Measurement:
         self.queued = Gauge(
             "watchkeeper_notifications_queued", "Notifications that wait for delivery.", registry=registry
         )
+        self.circuits_open = Gauge(
+            "watchkeeper_notification_circuit_open",
+            "Whether an address fails so often that it is left alone for a while (1) or not (0).",
+            ["receiver", "integration"],
+            registry=registry,
+        )
         self.delivery_duration = Histogram(
             "watchkeeper_notification_delivery_duration_seconds",
             "How long delivered notifications waited, from the change of the alert to the receiver's answer.",
             registry=registry,
             buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600),
+        )
+        self.groups = Gauge("watchkeeper_alert_groups", "Groups of alerts that share a message.", registry=registry)
+        self.posted = Counter(
+            "watchkeeper_posted_alerts_total", "Alerts that others posted, each post of one.", registry=registry
+        )
+        self.summed = Counter(
+            "watchkeeper_notifications_summed_total",
+            "Notifications that were not sent by themselves but counted in a summary, because there were too many.",
+            ["receiver"],
+            registry=registry,
+        )
+        self.superseded = Counter(
+            "watchkeeper_notifications_superseded_total",
+            "Notifications that were not delivered yet when a newer one of their group took their place.",
+            ["receiver"],
+            registry=registry,
         )
         self.show_alerts(())
 
@@ -76,6 +97,8 @@ class Measurement:
         self.notifications.labels(name)
         for outcome in ("retry", "rejected"):
             self.notification_failures.labels(name, outcome)
+        self.summed.labels(name)
+        self.superseded.labels(name)
 
     def show_alerts(self, alerts: Iterable[tuple[AlertState, Severity]]) -> None:
         """Set the number of alerts by state and severity."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import alerting.pipeline.store
+from alerting import escalation_table, incident_table
 from core.db.migration import Migration
 
 MIGRATIONS = (
@@ -30,4 +32,7 @@ MIGRATIONS = (
             " created_at REAL NOT NULL, failed_at REAL, failure TEXT NOT NULL DEFAULT '')",
         ),
     ),
+    *alerting.pipeline.store.MIGRATIONS,
+    *incident_table.MIGRATIONS,
+    *escalation_table.MIGRATIONS,
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from alerting.alert import Timing
-from alerting.template import Template
+from alerting.template.rule import Template
 from metrics.label import Labels, format_labels, labels_of
 from metrics.promql.parse import Expression
 
@@ -32,6 +32,18 @@ class AlertingRule:
     annotations: Mapping[str, Template] = field(default_factory=dict)
     hold: Expression | None = None
     place: str = ""
+    asks: bool = field(init=False)
+    """Whether a template of it looks at other series or at the time."""
+
+    def __post_init__(self) -> None:
+        asks = any(template.asks for part in (self.labels, self.annotations) for template in part.values())
+        object.__setattr__(self, "asks", asks)
+
+    def template_queries(self) -> Iterator[str]:
+        """Yield the expressions that its templates are sure to ask."""
+        for part in (self.labels, self.annotations):
+            for template in part.values():
+                yield from template.queries
 
 
 @dataclass(frozen=True, slots=True)

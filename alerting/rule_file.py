@@ -21,7 +21,7 @@ from pydantic import (
 
 from alerting.alert import Timing
 from alerting.rule import NO_DEFAULTS, AlertingRule, Group, GroupDefaults, RecordingRule, Rule, base_key
-from alerting.template import Template, parse_template
+from alerting.template.rule import Template, parse_template
 from core.config import Duration, Section, validate
 from core.errors import UserError
 from core.yaml_file import Document, read_yaml

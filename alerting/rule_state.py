@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from alerting.alert import (
@@ -20,11 +21,13 @@ from alerting.alert import (
     step,
 )
 from alerting.rule import AlertingRule, RecordingRule, Rule
-from alerting.template import Template, TemplateError
-from core.errors import WatchkeeperError
+from alerting.template.error import TemplateError
+from alerting.template.rule import Template
+from alerting.template.surroundings import NOWHERE, Surroundings
+from core.errors import UserError, WatchkeeperError
 from metrics.label import METRIC_NAME, Labels, labels_of
 from metrics.promql.asking import InstantEngine
-from metrics.promql.parse import Expression
+from metrics.promql.parse import Expression, parse
 from metrics.promql.result import Scalar, Vector
 
 _log = logging.getLogger(__name__)
@@ -57,13 +60,18 @@ class Change:
 
 @dataclass(slots=True)
 class Active:
-    """One pending or firing alert of a rule."""
+    """One pending or firing alert of a rule.
+
+    Attributes:
+        annotations: as they were when it was last seen, where they depend on more than its series; None otherwise.
+    """
 
     id: str
     labels: Labels
     series: Labels
     life: Life
     value: float
+    annotations: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -116,10 +124,13 @@ def without_name(labels: Labels) -> Labels:
 class AlertingState:
     """The alerts of one alerting rule.
 
-    `next_due` is the monotonic time at which it must be looked at again though no data arrives.
+    Attributes:
+        next_due: the monotonic time at which it must be looked at again though no data arrives.
+        surroundings: what its templates know beside their series.
     """
 
     rule: AlertingRule
+    surroundings: Surroundings = NOWHERE
     active: dict[Labels, Active] = field(default_factory=dict)
     run: Run = field(default_factory=Run)
     next_due: float | None = None
@@ -144,6 +155,8 @@ class AlertingState:
         if not samples and not self.active:
             self.next_due = None
             return []
+        if self.rule.asks:
+            self.surroundings = replace(self.surroundings, engine=engine, at_ms=at_ms)
         seen = self._by_labels(samples)
         held = self._held(engine, at_ms, seen)
         changes: list[Change] = []
@@ -174,7 +187,8 @@ class AlertingState:
         alert = stored.alert
         life = restore(alert.active_since, alert.fired_at, stored.missing_since, now)
         labels = labels_of(alert.labels)
-        self.active[labels] = Active(alert.id, labels, stored.series, life, alert.value)
+        annotations = alert.annotations if self.rule.asks else None
+        self.active[labels] = Active(alert.id, labels, stored.series, life, alert.value, annotations)
         self.schedule(now)
 
     def schedule(self, now: Moment) -> None:
@@ -204,7 +218,7 @@ class AlertingState:
         return found
 
     def _alert_labels(self, series: Labels, value: float) -> Labels:
-        own = {name: _render(template, series, value) for name, template in self.rule.labels.items()}
+        own = self._rendered(self.rule.labels, series, value)
         labels = labels_of({**dict(series), **own, ALERT_NAME: self.rule.name})
         if not any(template.depends_on_value for template in self.rule.labels.values()):
             if len(self._labels) >= _CACHE_ROOM:
@@ -223,6 +237,8 @@ class AlertingState:
             active = self.active[labels] = Active(identity, labels, series, life, value)
         if seen in (Seen.ACTIVE, Seen.HELD):
             active.series, active.value = series, value
+            if self.rule.asks:
+                active.annotations = self._rendered(self.rule.annotations, series, value)
         if life is None:
             assert before is not None and transition is not None
             del self.active[labels]
@@ -240,10 +256,13 @@ class AlertingState:
         missing = None if life.missing is None or ended else life.missing.wall
         return Change(transition, alert, active.series, missing)
 
+    def _rendered(self, templates: Mapping[str, Template], series: Labels, value: float) -> dict[str, str]:
+        return {name: _render(template, series, value, self.surroundings) for name, template in templates.items()}
+
     def _alert(self, active: Active, life: Life, state: AlertState, resolved_at: float | None, reason: str) -> Alert:
-        annotations = {
-            name: _render(template, active.series, active.value) for name, template in self.rule.annotations.items()
-        }
+        annotations = active.annotations
+        if annotations is None:
+            annotations = self._rendered(self.rule.annotations, active.series, active.value)
         return Alert(
             id=active.id,
             name=self.rule.name,
@@ -269,9 +288,9 @@ def ended(stored: Change, now: Moment, reason: str) -> Change:
     return Change(transition, alert, stored.series)
 
 
-def _render(template: Template, series: Labels, value: float) -> str:
+def _render(template: Template, series: Labels, value: float, surroundings: Surroundings) -> str:
     try:
-        return template.render(series, value)
+        return template.render(series, value, surroundings)
     except TemplateError as error:
         return f"<error expanding template: {error}>"
 
@@ -302,6 +321,15 @@ class RecordingState:
 RuleState = AlertingState | RecordingState
 
 
-def state_of(rule: Rule) -> RuleState:
-    """Return the state of a rule that has nothing going on yet."""
-    return AlertingState(rule) if isinstance(rule, AlertingRule) else RecordingState(rule)
+def state_of(rule: Rule, surroundings: Surroundings = NOWHERE) -> RuleState:
+    """Return the state of a rule that has nothing going on yet; `surroundings` are for its templates."""
+    return AlertingState(rule, surroundings) if isinstance(rule, AlertingRule) else RecordingState(rule)
+
+
+def template_expressions(rule: AlertingRule) -> list[Expression]:
+    """Return what a rule's templates are sure to ask, as far as it can be read."""
+    found = []
+    for text in rule.template_queries():
+        with suppress(UserError):
+            found.append(parse(text))
+    return found

@@ -19,11 +19,12 @@ RESOLVED_SLACK = 100
 
 _COLUMNS = (
     "id, rule, name, labels, series, annotations, state, severity, active_since, fired_at, resolved_at, missing_since,"
-    " value, expr, reason"
+    " value, expr, reason, generator_url, expires_at, updated_at"
 )
 _SAVE = text(
     f"INSERT OR REPLACE INTO alert ({_COLUMNS}) VALUES (:id, :rule, :name, :labels, :series, :annotations, :state,"
-    " :severity, :active_since, :fired_at, :resolved_at, :missing_since, :value, :expr, :reason)"
+    " :severity, :active_since, :fired_at, :resolved_at, :missing_since, :value, :expr, :reason, :generator_url,"
+    " :expires_at, :updated_at)"
 )
 
 
@@ -71,6 +72,8 @@ def alert_entry(change: Change) -> dict[str, Any]:
         "value": repr(alert.value),
         "active_since": alert.active_since,
     }
+    if alert.is_posted:
+        entry["generator_url"] = alert.generator_url
     return {**entry, "reason": alert.reason} if alert.reason else entry
 
 
@@ -92,6 +95,9 @@ def _row(change: Change) -> dict[str, Any]:
         "value": repr(alert.value),
         "expr": alert.expr,
         "reason": alert.reason,
+        "generator_url": alert.generator_url,
+        "expires_at": alert.expires_at,
+        "updated_at": alert.updated_at,
     }
 
 
@@ -110,5 +116,8 @@ def _change(row: Any) -> Change:
         rule=row.rule,
         expr=row.expr,
         reason=row.reason,
+        generator_url=row.generator_url,
+        expires_at=row.expires_at,
+        updated_at=row.updated_at,
     )
     return Change(None, alert, labels_of(json.loads(row.series)), row.missing_since)

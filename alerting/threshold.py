@@ -7,7 +7,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from alerting.alert import Severity, Timing
 from alerting.rule import NO_DEFAULTS, AlertingRule, Group, GroupDefaults, base_key
 from alerting.rule_file import ExpressionField, LabelName, TemplateField, Text
-from alerting.template import format_number, parse_template
+from alerting.template.number import format_number
+from alerting.template.rule import parse_template
 from core.config import Duration, Section
 from metrics.promql.ast import ValueType
 from metrics.promql.parse import Expression, parse

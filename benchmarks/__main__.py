@@ -12,6 +12,7 @@ NAMES = (
     "sample_to_action",
     "scrape",
     "rules",
+    "notify",
     "dashboard",
     "store_disk",
     "store_start_up",

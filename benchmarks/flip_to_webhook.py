@@ -86,7 +86,7 @@ def main() -> None:
         f"scrape_configs: [{{job_name: flip, static_configs: [{{targets: ['{target.address}']}}]}}]\n"
         f"{RULES}"
         f"receivers: [{{name: hook, webhook_configs: [{{url: 'http://{target.address}/watchkeeper'}}]}}]\n"
-        "route: {receiver: hook}\n"
+        "route: {receiver: hook, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\n"
     )
     firing: dict[str, list[float]] = {side: [] for side in sides}
     resolved: dict[str, list[float]] = {side: [] for side in sides}

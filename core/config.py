@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from types import UnionType
 from typing import Annotated, Any, Self, TypeVar, Union, cast, get_args, get_origin
 
@@ -12,12 +13,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
     PlainSerializer,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from core.duration import format_duration, parse_duration
 from core.errors import ConfigError, Problem, UserError
@@ -29,6 +32,45 @@ class NotUsed:
     """Marks a key of another tool's format that is accepted and has no effect; `why` says so, with the remedy."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """Marks a key that works and of which a check of the file says something all the same; `why` says it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaterSections:
+    """Marks a list of sections whose model is imported only where a file has some of them, or one such section.
+
+    Attributes:
+        place: of the model, `package.module:Class`.
+        is_list: whether the key holds a list of them (`list[Any]`), rather than one (`Any`).
+    """
+
+    place: str
+    is_list: bool = True
+
+    def model(self) -> type[BaseModel]:
+        """Return the model of the list's items."""
+        module, _, name = self.place.partition(":")
+        found: type[BaseModel] = getattr(import_module(module), name)
+        return found
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._validate)
+
+    def _validate(self, value: object, info: ValidationInfo) -> object:
+        if not self.is_list:
+            return value if value is None else self.model().model_validate(value, context=info.context)
+        if not isinstance(value, list):
+            raise ValueError("is no list; write '- ' before its first line")  # noqa: TRY004 - a mistake of the file
+        # A ValidationError in a validator keeps its paths: pydantic puts them below this one.
+        kind: Any = list.__class_getitem__(self.model())
+        sections: TypeAdapter[list[BaseModel]] = TypeAdapter(kind)
+        return sections.validate_python(value, context=info.context)
 
 
 class Section(BaseModel):
@@ -75,6 +117,18 @@ Duration = Annotated[float, DURATION_MARK, PlainSerializer(format_duration, retu
 """Seconds; in a file, a duration as Prometheus writes it."""
 
 
+class InnerError(ValueError):
+    """What a validator raises that found mistakes deeper inside the value it was given, so that each has its place.
+
+    Args:
+        mistakes: of each, the path from the value to its place, and the message.
+    """
+
+    def __init__(self, mistakes: Sequence[tuple[Path_, str]]) -> None:
+        super().__init__("; ".join(f"{dotted(path)}: {message}" for path, message in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
 def config_error(path: Path_, message: str) -> ConfigError:
     """Return the error for the value at `path` of the config file, whose name only the daemon knows."""
     return ConfigError([Problem("config", 0, 0, dotted(path), message)])
@@ -91,18 +145,19 @@ def validate(document: Document, model: type[SectionT], *, path: Path_ = ()) -> 
     try:
         return model.model_validate(data, context={"file": document.file})
     except ValidationError as error:
-        problems = [_problem(document, model, path, details) for details in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        problems = [problem for details in found for problem in _problems(document, model, path, details)]
         unique = dict.fromkeys(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         raise ConfigError(list(unique)) from None
 
 
 def unused(document: Document, section: BaseModel, path: Path_ = ()) -> list[Problem]:
-    """Return a note for each key in a validated document that has no effect, so that none is ignored silently."""
+    """Return a note for each key in a validated document that has no effect or an advice, so that none is silent."""
     found: list[Problem] = []
     for name in section.model_fields_set:
         field = type(section).model_fields[name]
         here = (*path, field.alias or name)
-        notes = [mark for mark in field.metadata if isinstance(mark, NotUsed)]
+        notes = [mark for mark in field.metadata if isinstance(mark, NotUsed | Advised)]
         found += [document.problem(here, mark.why, key=True) for mark in notes]
         for inner, inner_path in _sections_in(getattr(section, name), here):
             found += unused(document, inner, inner_path)
@@ -115,6 +170,15 @@ def _sections_in(value: object, path: Path_) -> Iterator[tuple[BaseModel, Path_]
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _sections_in(item, (*path, index))
+
+
+def _problems(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Iterator[Problem]:
+    cause = details.get("ctx", {}).get("error")
+    if isinstance(cause, InnerError):
+        location = path + _strip_variants(document, path, tuple(details["loc"]), keep_last=False)
+        yield from (document.problem(location + inner, message) for inner, message in cause.mistakes)
+    else:
+        yield _problem(document, model, path, details)
 
 
 def _problem(document: Document, model: type[BaseModel], path: Path_, details: ErrorDetails) -> Problem:
@@ -159,7 +223,10 @@ def _models_at(types: Sequence[Any], location: Path_) -> list[type[BaseModel]]:
     inner: list[Any] = []
     for kind in _expand(types):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            inner += [f.annotation for name, f in kind.model_fields.items() if location[0] in (name, f.alias)]
+            fields = [f for name, f in kind.model_fields.items() if location[0] in (name, f.alias)]
+            inner += [f.annotation for f in fields]
+            later = [mark for f in fields for mark in f.metadata if isinstance(mark, LaterSections)]
+            inner += [list.__class_getitem__(mark.model()) if mark.is_list else mark.model() for mark in later]
         elif get_args(kind):
             inner.append(get_args(kind)[-1 if get_origin(kind) is dict else 0])
     return _models_at(inner, location[1:])

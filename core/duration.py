@@ -49,3 +49,16 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return ("-" if seconds < 0 else "") + ("".join(parts) or "0s")
+
+
+def spell_duration(seconds: float) -> str:
+    """Return a length of time for people, in at most two units: `4 s`, `3 min 20 s`, `5 h 12 min`, `2 d`."""
+    rest = max(0, round(seconds))
+    parts = []
+    for unit, unit_seconds in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, unit_seconds)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break  # 1 d and 5 s is 1 d
+    return " ".join(parts[:2]) or "0 s"

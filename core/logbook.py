@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,9 +114,41 @@ class Logbook:
         entries = await self._database.read(work)
         return entries[::-1] if newest else entries
 
+    async def between(self, start: float, end: float, *, limit: int = 10_000) -> list[Entry]:
+        """Return the entries of a span of time, in order; both ends are Unix seconds and belong to it.
+
+        Entries are found by halving, so that a long logbook costs no more than a short one; where the wall clock was
+        set back inside the span, some of them may be left out.
+        """
+
+        def work(connection: Connection) -> list[Entry]:
+            first, after = _first_since(connection, start), _first_since(connection, math.nextafter(end, math.inf))
+            query = (
+                "SELECT number, time, kind, subject, actor, data, previous, hash FROM logbook_entry"
+                " WHERE number >= :first AND number < :after ORDER BY number LIMIT :limit"
+            )
+            values = {"first": first, "after": after, "limit": limit}
+            return [_entry(row) for row in connection.execute(text(query), values)]
+
+        return await self._database.read(work)
+
     async def verify(self) -> list[Fault]:
         """Return every fault of the chain, in order; an empty list means that nothing was touched."""
         return await self._database.read(lambda connection: list(find_faults(connection)))
+
+
+def _first_since(connection: Connection, moment: float) -> int:
+    """Return the number of the first entry at or after a time; one more than the last where there is none."""
+    low, high = 1, int(connection.execute(text("SELECT max(number) FROM logbook_entry")).scalar() or 0) + 1
+    query = text("SELECT time FROM logbook_entry WHERE number = :number")
+    while low < high:
+        middle = (low + high) // 2
+        time = connection.execute(query, {"number": middle}).scalar()
+        if time is not None and time < moment:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def _append(connection: Connection, time: float, kind: str, subject: str, actor: str, data: Mapping[str, Any]) -> Entry:

@@ -62,13 +62,14 @@ class Document:
     """A parsed file.
 
     `data` is made of dict, list, str, int, float, bool and None. `values` and `keys` give the place of each value
-    and of each mapping key by its path.
+    and of each mapping key by its path. `files` gives the file of each part that was put in from another one.
     """
 
     file: str
     data: Any = None
     values: dict[Path_, Mark] = field(default_factory=dict)
     keys: dict[Path_, Mark] = field(default_factory=dict)
+    files: dict[Path_, str] = field(default_factory=dict)
 
     def mark(self, path: Path_, *, key: bool = False) -> Mark:
         """Return the place of the value (or of its key) at `path`, or of the nearest thing around it."""
@@ -82,7 +83,24 @@ class Document:
     def problem(self, path: Path_, message: str, *, key: bool = False) -> Problem:
         """Return a mistake at `path`, to be collected into a ConfigError."""
         mark = self.mark(path, key=key)
-        return Problem(self.file, mark.line, mark.column, dotted(path), message)
+        return Problem(self.file_of(path), mark.line, mark.column, dotted(path), message)
+
+    def file_of(self, path: Path_) -> str:
+        """Return the file in which the value at `path` stands."""
+        return next((self.files[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.files), self.file)
+
+    def put(self, other: Document, path: Path_) -> None:
+        """Take the value at `path` of another file, with its places, to the same path here; its parent must exist."""
+        self._at(path[:-1])[path[-1]] = other._at(path)
+        for ours, theirs in ((self.values, other.values), (self.keys, other.keys)):
+            ours |= {place: mark for place, mark in theirs.items() if place[: len(path)] == path}
+        self.files[path] = other.file
+
+    def _at(self, path: Path_) -> Any:
+        value = self.data
+        for part in path:
+            value = value[part]
+        return value
 
 
 def dotted(path: Path_) -> str:

@@ -106,7 +106,8 @@ class Daemon:
         self.alerting = Alerting(
             self.store, self.engine, self.database, self.logbook, clock, tasks, registry,
             self._wiring.on_alerting_event, external_url=loaded.root.web.external_url or "",
-            settle_seconds=prepared.settle_seconds,
+            settle_seconds=prepared.settle_seconds, link_key_file=directory / "incident-link.key",
+            page_url=lambda: self.web.url,
         )  # fmt: skip
         self.actions = Actions(
             self.database, self.logbook, clock, tasks, registry, directory,
@@ -194,6 +195,7 @@ class Daemon:
             raise
         await self._apply(prepared)
         await self._record("config.reloaded", "config", {"file": self.config.file}, actor)
+        self.alerting.room.changes.look()
 
     async def _prepare(self, loaded: LoadedConfig) -> Prepared:
         make = partial(prepare, loaded, clock=self.clock, registry=self.registry, hostname=self.hostname)
@@ -214,6 +216,7 @@ class Daemon:
             document=prepared.loaded.document,
             defaults=prepared.loaded.group_defaults,
             external_labels=root.global_.external_labels,
+            notification=root.global_,
         )
         await self.actions.apply(root)
         await self.remote_write.apply(root.remote_write, root.global_.external_labels, base)

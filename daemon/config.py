@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from actions.config import ActionsConfig
 from alerting.config import AlertingConfig
+from alerting.notify.global_config import NotificationDefaults
 from alerting.rule import GroupDefaults
 from collectors.collector import ENTRY_POINT_GROUP, CollectorPlugin
 from collectors.push.config import PushConfig
@@ -25,6 +26,7 @@ from core.errors import ConfigError, Problem, UserError
 from core.plugin import load_plugin, plugin_names
 from core.text import Text
 from core.yaml_file import Document, parse_yaml, read_yaml
+from daemon.alertmanager_file import include
 from daemon.query_config import QueryConfig
 from daemon.state_directory import default_state_directory
 from exporters.remote_write.config import RemoteWriteConfig, doubled_names
@@ -66,8 +68,8 @@ InOneFile = Annotated[None, _refusal("is not supported; write those jobs under s
 ExternalLabels = Annotated[dict[str, Text], AfterValidator(_expand)]
 
 
-class GlobalConfig(SparseSection):
-    """Defaults for every source and rule, as in Prometheus' `global`."""
+class GlobalConfig(NotificationDefaults):
+    """Defaults for every source, rule and receiver, as in Prometheus' and Alertmanager's `global`."""
 
     scrape_interval: Annotated[Duration, Field(gt=0, description="How often a source is read.", examples=["15s"])] = (
         15.0
@@ -350,17 +352,38 @@ def load(file: Path | None) -> LoadedConfig:
 
     Raises: ConfigError: every mistake, with its place.
     """
-    document = read_yaml(file) if file else parse_yaml("", "built-in defaults")
-    if not isinstance(document.data, dict):
-        message = "must be a mapping of sections, such as 'scrape_configs:'"
-        raise ConfigError([Problem(document.file, 1, 1, "", message)])
-    root = validate(document, _model_for(document.data.keys()))
+    document, included = _read(file)
+    try:
+        root = validate(document, _model_for(document.data.keys()))
+    except ConfigError as error:
+        raise ConfigError([*included, *error.problems]) from None
+    if included:
+        raise ConfigError(included)
     notes = tuple(unused(document, root))
     loaded = LoadedConfig(root, document, file.absolute() if file else None, _used(document.data.keys()), notes)
     problems = list(_cross_check(loaded))
     if problems:
         raise ConfigError(problems)
     return loaded
+
+
+def read_document(file: Path | None) -> Document:
+    """Read a config file, with what it takes from an Alertmanager's, without validating it.
+
+    Raises: ConfigError: it cannot be read, or is no mapping; the place is named.
+    """
+    document, problems = _read(file)
+    if problems:
+        raise ConfigError(problems)
+    return document
+
+
+def _read(file: Path | None) -> tuple[Document, list[Problem]]:
+    document = read_yaml(file) if file else parse_yaml("", "built-in defaults")
+    if not isinstance(document.data, dict):
+        message = "must be a mapping of sections, such as 'scrape_configs:'"
+        raise ConfigError([Problem(document.file, 1, 1, "", message)])
+    return document, include(document)
 
 
 def _cross_check(loaded: LoadedConfig) -> list[Problem]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from core.config import DURATION_MARK, NotUsed
+from core.config import DURATION_MARK, LaterSections, NotUsed
 from core.duration import format_duration
 from daemon.config import config_model
 
@@ -46,7 +46,7 @@ def _section(key: str, field: FieldInfo) -> str:
     return "\n".join(lines)
 
 
-def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
+def _rows(model: type[BaseModel], path: str, above: tuple[type[BaseModel], ...] = ()) -> Iterator[str]:
     for name, field in model.model_fields.items():
         here = f"{path}.{field.alias or name}"
         if not _is_supported(field):
@@ -56,7 +56,8 @@ def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
         kind = _kind(_annotation(field)).replace("|", "\\|")
         yield f"| `{here}` | {kind} | {_default(field)} | {meaning} |"
         for inner, inner_path in _models(field, here):
-            yield from _rows(inner, inner_path)
+            if inner not in (model, *above):  # a section that contains itself is told once
+                yield from _rows(inner, inner_path, (model, *above))
 
 
 def _is_supported(field: FieldInfo) -> bool:
@@ -66,6 +67,9 @@ def _is_supported(field: FieldInfo) -> bool:
 
 def _models(field: FieldInfo, path: str) -> Iterator[tuple[type[BaseModel], str]]:
     yield from _models_in(field.annotation, path)
+    for mark in field.metadata:
+        if isinstance(mark, LaterSections):
+            yield mark.model(), f"{path}[]" if mark.is_list else path
 
 
 def _models_in(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
@@ -91,6 +95,9 @@ def _kind(annotation: Any) -> str:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)
+        later = next((mark for mark in metadata if isinstance(mark, LaterSections)), None)
+        if later is not None:
+            return "list of section" if later.is_list else "section"
         return "duration" if any(mark is DURATION_MARK for mark in metadata) else _kind(inner)
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(_kind(part) for part in get_args(annotation) if part is not type(None)))
@@ -102,7 +109,9 @@ def _kind(annotation: Any) -> str:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "section"
-    names = {str: "text", int: "number", float: "number", bool: "true or false", SecretStr: "text"}
+    names = {str: "text", int: "number", float: "number", bool: "true or false"}
+    if isinstance(annotation, type) and issubclass(annotation, SecretStr):
+        return "text"
     return names.get(annotation, "text" if isinstance(annotation, type) else "any")
 
 

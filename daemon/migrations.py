@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import actions.migrations
 import alerting.migrations
+import alerting.silences
 import collectors.push.table
 import core.logbook
 import exporters.remote_write.position
@@ -12,6 +13,7 @@ from core.db.migration import Migration
 MIGRATIONS: tuple[Migration, ...] = (
     *core.logbook.MIGRATIONS,
     *alerting.migrations.MIGRATIONS,
+    *alerting.silences.MIGRATIONS,
     *actions.migrations.MIGRATIONS,
     *collectors.push.table.MIGRATIONS,
     *exporters.remote_write.position.MIGRATIONS,

@@ -72,7 +72,7 @@ def prepare(loaded: LoadedConfig, *, clock: Clock, registry: CollectorRegistry, 
         except UserError as error:
             problems += _problems(loaded, (plugin.config_key,), error)
     try:
-        load_rules(loaded.root, loaded.base, loaded.document, loaded.group_defaults)
+        load_rules(loaded.root, loaded.base, loaded.document, loaded.group_defaults, global_)
     except UserError as error:
         problems += _problems(loaded, (), error)
     for index, policy in enumerate(loaded.root.policies):

@@ -51,11 +51,13 @@ class Wiring:
 
     def on_alerting_event(self, event: AlertingEvent) -> None:
         """Take an event that is already durable; called in the event loop."""
-        self._offer(trigger_of(event))
+        if isinstance(event, AlertEvent) or event.transition in _OFFERED:
+            self._offer(trigger_of(event))
         self._changed()
 
     def on_actions_event(self, _event: object) -> None:
-        """Take note that an operation or a decision changed what pages show."""
+        """Take note that an operation or a decision changed what pages show, and perhaps what incidents suspect."""
+        self._alerting().room.changes.look()
         self._changed()
 
     def is_service_alerting(self, service: str, environment: str) -> bool | None:
@@ -86,6 +88,10 @@ class Wiring:
             raise
         finally:
             self._offering = False
+
+
+_OFFERED = (IncidentTransition.OPENED, IncidentTransition.RESOLVED, IncidentTransition.RESTORED)
+"""What policies can wait for of incidents; what people do with them is nothing to act on."""
 
 
 def trigger_of(event: AlertingEvent) -> Trigger:

@@ -258,10 +258,12 @@ class Answers:
     def instant(self, expression: Expression, at_ms: int) -> Result:
         """Return an answer that is known.
 
-        Raises: WatchkeeperError: what asking raised.
+        Raises: WatchkeeperError: what asking raised, or that nobody asked.
         """
         assert at_ms == self._at_ms
-        known = self._known[expression.text]
+        known = self._known.get(expression.text)
+        if known is None:
+            raise QueryError("the server of query.url was not asked this; write the query as one text, without printf")
         if isinstance(known, WatchkeeperError):
             raise known
         return known

@@ -74,6 +74,31 @@ def count_choices(tree: Any) -> tuple[int, bool]:
     return len(found), any(found)
 
 
+def literal_prefix(pattern: str) -> str:
+    """Return text with which every value begins that a pattern matches as a whole; empty where none is certain.
+
+    Raises: ValueError: the pattern is wrong.
+    """
+    tree = parse_pattern(pattern)
+    return "" if tree.state.flags & re.IGNORECASE else _literal(tree)[0]
+
+
+def _literal(tree: Any) -> tuple[str, bool]:
+    """Return the literal text at the start of a tree, and whether the tree is nothing else."""
+    text = ""
+    for code, argument in tree:
+        if code is sre.LITERAL:
+            text += chr(argument)
+        elif code is sre.SUBPATTERN and not argument[1] & re.IGNORECASE:
+            inner, is_all = _literal(argument[3])
+            text += inner
+            if not is_all:
+                return text, False
+        elif code is not sre.AT:
+            return text, False
+    return text, True
+
+
 def _choices(tree: Any, *, inside: bool) -> Iterator[bool]:
     for code, argument in tree:
         if code in _REPEATS:
@@ -217,7 +242,7 @@ class Automaton:
         elif code is sre.AT:
             self._anchor(place, argument, end, flags)
         else:
-            place.test, place.target = _test(code, argument, flags), end
+            place.test, place.target = character_test(code, argument, flags), end
         return start
 
     def _anchor(self, place: _Place, kind: Any, end: int, flags: int) -> None:
@@ -244,7 +269,7 @@ class Automaton:
         return end
 
 
-def _test(code: Any, argument: Any, flags: int) -> _Test:
+def character_test(code: Any, argument: Any, flags: int) -> _Test:
     """Return what tells whether a character may stand in a place."""
     if code is sre.ANY:
         return (lambda _character: True) if flags & re.DOTALL else (lambda character: character != "\n")

@@ -42,6 +42,10 @@ no browser, may ask them."""
 PUSH_PATHS = ("/metrics/job/", "/metrics/job@base64/")
 """Begin the addresses that take the text format, with whatever type a short job's client sends it."""
 
+SIGNED_PATHS = "/act/"
+"""Begins the addresses of links in notifications: what follows is signed and says itself what it lets its holder do, so
+neither a token nor the origin is asked for. Their page sends an HTML form."""
+
 WRITE_PATH = "/api/v1/write"
 """Takes remote write requests, and answers 415 to all other bodies itself."""
 
@@ -119,7 +123,10 @@ class Gate:
 
     def decide(self, visit: Visit) -> Decision:
         """Return whether a visit may pass, and what it leaves in the logbook."""
-        refusal = self._foreign_host(visit) or _cross_site(visit) or _wrong_content_type(visit)
+        refusal = self._foreign_host(visit)
+        if refusal is None and visit.path.startswith(SIGNED_PATHS):
+            return Decision(None, actor="link")
+        refusal = refusal or _cross_site(visit) or _wrong_content_type(visit)
         if refusal is not None:
             return Decision(refusal)
         if self._token is None:

@@ -2,7 +2,8 @@
 
 A message is in the state database before it comes here, and stays there until its settlement (delivered or rejected)
 is committed; so a crash at any point leaves it to be sent, at worst once more with the same key. Messages of one
-receiver and group go out in order, one at a time; other groups and receivers do not wait for them.
+receiver and group go out in order, one at a time; other groups and receivers do not wait for them. A message that is
+not under way when the next one of its group comes is superseded by it: what is told is how things are.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import Connection, text
 
 from alerting.measurement import Measurement
+from alerting.notify.attempt import Attempt, Outcome
 from alerting.notify.message import Message
-from alerting.notify.webhook import Attempt, Outcome
 from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.tasks import OnCrash, Tasks
@@ -47,12 +48,13 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of a message: delivered, or rejected for good."""
+    """The end of a message: delivered, rejected for good, or superseded by a newer one of its group."""
 
     message: Message
     is_delivered: bool
     attempts: int
     detail: str
+    is_superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Outbox:
 
     Args:
         on_settled: gets each settlement, to be made durable.
+        on_failed: gets a message after each try that failed and will be followed by another.
     """
 
     def __init__(
@@ -93,12 +96,14 @@ class Outbox:
         measurement: Measurement,
         *,
         on_settled: Callable[[Settlement], None],
+        on_failed: Callable[[Message], None] = lambda _: None,
         random: Callable[[], float] = chance,
     ) -> None:
         self._clock = clock
         self._tasks = tasks
         self._measurement = measurement
         self._on_settled = on_settled
+        self._on_failed = on_failed
         self._random = random
         self._senders: Mapping[Address, Sender] = {}
         self._lanes: dict[Lane, deque[Message]] = {}
@@ -106,6 +111,7 @@ class Outbox:
         self._sending: set[asyncio.Task[None]] = set()
         self._slots: dict[Address, asyncio.Semaphore] = {}
         self._problems: dict[Lane, tuple[int, str]] = {}
+        self._under_way: dict[Lane, Message] = {}
         self._session: aiohttp.ClientSession | None = None
         self._is_stopping = False
 
@@ -118,7 +124,9 @@ class Outbox:
     def add(self, messages: Iterable[Message]) -> None:
         """Deliver messages that are in the state database."""
         for message in messages:
-            self._lanes.setdefault(message.lane, deque()).append(message)
+            waiting = self._lanes.setdefault(message.lane, deque())
+            self._supersede(message.lane, waiting)
+            waiting.append(message)
             self._measurement.queued.inc()
             self._drain(message.lane)
 
@@ -147,6 +155,16 @@ class Outbox:
         if session is not None:
             await session.close()
 
+    def _supersede(self, lane: Lane, waiting: deque[Message]) -> None:
+        """Drop what waits in a lane, but for a message that is under way."""
+        under_way = self._under_way.get(lane)
+        for message in [message for message in waiting if message is not under_way]:
+            waiting.remove(message)
+            attempts, problem = self._problems.get(lane, (0, ""))
+            self._measurement.queued.dec()
+            self._measurement.superseded.labels(message.receiver).inc()
+            self._on_settled(Settlement(message, False, attempts, problem, is_superseded=True))
+
     def _drain(self, lane: Lane) -> None:
         if lane not in self._drains and not self._is_stopping:
             name = f"notify/{lane[0]}/{lane[1]}"
@@ -158,9 +176,8 @@ class Outbox:
         waiting = self._lanes[lane]
         attempts = 0
         while waiting and not self._is_stopping:
-            message = waiting[0]
             attempts += 1
-            attempt = await self._attempt(message)
+            message, attempt = await self._attempt(lane, waiting)
             if attempt.outcome is Outcome.RETRY:
                 self._note_failure(message, attempts, attempt)
                 pause = backoff_seconds(
@@ -177,20 +194,23 @@ class Outbox:
         self._problems.pop(lane, None)
         self._drains.pop(lane, None)
 
-    async def _attempt(self, message: Message) -> Attempt:
-        address = message.receiver, message.integration
+    async def _attempt(self, lane: Lane, waiting: deque[Message]) -> tuple[Message, Attempt]:
+        address = lane[0], lane[1]
         slots = self._slots.setdefault(address, asyncio.Semaphore(IN_FLIGHT_PER_ADDRESS))
         async with slots:
+            message = waiting[0]  # only now, because a newer one may have come while all slots were taken
             sender = self._senders.get(address)
             if sender is None:
-                return Attempt(Outcome.REJECTED, "the receiver is not configured any more")
+                return message, Attempt(Outcome.REJECTED, "the receiver is not configured any more")
             task = asyncio.current_task()
             assert task is not None
             self._sending.add(task)
+            self._under_way[lane] = message
             try:
-                return await sender.send(self._client(), message)
+                return message, await sender.send(self._client(), message)
             finally:
                 self._sending.discard(task)
+                del self._under_way[lane]
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -205,6 +225,7 @@ class Outbox:
         self._problems[message.lane] = attempts, attempt.detail
         if before is None or before[1] != attempt.detail:
             _log.warning("notification to %s: %s; it will be tried again", message.receiver, attempt.detail)
+        self._on_failed(message)
 
     def _settle(self, message: Message, attempts: int, attempt: Attempt) -> None:
         is_delivered = attempt.outcome is Outcome.DELIVERED
@@ -239,7 +260,7 @@ def save_settlements(connection: Connection, settlements: Iterable[Settlement], 
     """Write what became of messages: a delivered one is gone (the logbook has it), a rejected one stays to be seen."""
     for settlement in settlements:
         values = {"key": settlement.message.key, "now": now, "failure": settlement.detail}
-        if settlement.is_delivered:
+        if settlement.is_delivered or settlement.is_superseded:
             connection.execute(text("DELETE FROM notification WHERE key = :key"), values)
         else:
             connection.execute(

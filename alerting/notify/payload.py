@@ -7,13 +7,15 @@ last message.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cmp_to_key
 from typing import Any
 
 from alerting.alert import Alert, AlertState, fingerprint
+from alerting.go_text import quote
+from alerting.notify.notice import Notice
 
 NO_TIME = "0001-01-01T00:00:00Z"
 """The time of an end that has not come."""
@@ -34,22 +36,8 @@ class GroupOfAlerts:
 
 def group_key(labels: Mapping[str, str]) -> str:
     """Return the key of a group with these labels under the root route."""
-    inner = ", ".join(f"{name}={_quoted(value)}" for name, value in sorted(labels.items()))
+    inner = ", ".join(f"{name}={quote(value)}" for name, value in sorted(labels.items()))
     return f"{{}}:{{{inner}}}"
-
-
-def _quoted(text: str) -> str:
-    """Return text in double quotes with Go's escapes, as its %q prints it for what labels hold."""
-    short = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f",
-             "\v": "\\v"}  # fmt: skip
-    return '"' + "".join(short.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + '"'
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if code < 0x80:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:
@@ -65,26 +53,56 @@ def render(group: GroupOfAlerts, *, receiver: str, external_url: str, max_alerts
     Args:
         max_alerts: the most alerts that are listed, 0 for all; `truncatedAlerts` counts the others.
     """
-    alerts = sorted(group.alerts, key=cmp_to_key(_compare))
+    alerts = sort_alerts(group.alerts)
+    return _encode(alerts, group.labels, group.key, receiver, external_url, max_alerts)
+
+
+def render_notice(notice: Notice, *, max_alerts: int = 0) -> str:
+    """Return the message for a notice as JSON text, with at most `max_alerts` alerts, 0 for all."""
+    return _encode(
+        notice.alerts,
+        notice.group_labels,
+        notice.group_key,
+        notice.receiver,
+        notice.external_url,
+        max_alerts,
+        notice.truncated,
+    )
+
+
+def _encode(
+    alerts: Sequence[Alert],
+    labels: Mapping[str, str],
+    key: str,
+    receiver: str,
+    external_url: str,
+    max_alerts: int,
+    truncated: int = 0,
+) -> str:
     listed = alerts[:max_alerts] if max_alerts else alerts
     shown = [_alert(alert, external_url) for alert in listed]
     message = {
         "receiver": receiver,
         "status": _status(alerts),
         "alerts": shown,
-        "groupLabels": dict(sorted(group.labels.items())),
-        "commonLabels": _common([alert["labels"] for alert in shown]),
-        "commonAnnotations": _common([alert["annotations"] for alert in shown]),
+        "groupLabels": dict(sorted(labels.items())),
+        "commonLabels": common([alert["labels"] for alert in shown]),
+        "commonAnnotations": common([alert["annotations"] for alert in shown]),
         "externalURL": external_url,
         "version": "4",
-        "groupKey": group.key,
-        "truncatedAlerts": len(alerts) - len(listed),
+        "groupKey": key,
+        "truncatedAlerts": len(alerts) - len(listed) + truncated,
     }
     text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
     # As Go's encoder does, so that the text is safe inside HTML and JavaScript; quotes of JSON stay as they are.
     for character in "&<>\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text + "\n"
+
+
+def sort_alerts(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return alerts in the order in which Alertmanager tells them: by job, by instance, then by all labels."""
+    return sorted(alerts, key=cmp_to_key(_compare))
 
 
 def _status(alerts: Sequence[Alert]) -> str:
@@ -99,7 +117,7 @@ def _alert(alert: Alert, external_url: str) -> dict[str, Any]:
         "annotations": dict(sorted(alert.annotations.items())),
         "startsAt": format_time(started),
         "endsAt": NO_TIME if alert.resolved_at is None else format_time(alert.resolved_at),
-        "generatorURL": f"{external_url}/#alert/{alert.id}",
+        "generatorURL": alert.generator_url if alert.is_posted else f"{external_url}/#alert/{alert.id}",
         "fingerprint": fingerprint(alert.labels),
     }
 
@@ -111,7 +129,8 @@ def format_time(seconds: float) -> str:
     return text.rstrip("0").rstrip(".") + "Z"
 
 
-def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return what all of these have in common."""
     if not mappings:
         return {}
     first, *others = mappings
@@ -119,7 +138,6 @@ def _common(mappings: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _compare(left: Alert, right: Alert) -> int:
-    """Order alerts as Alertmanager does: by job, by instance, then by all labels."""
     for name in ("job", "instance"):
         ours, theirs = left.labels.get(name), right.labels.get(name)
         if ours != theirs:

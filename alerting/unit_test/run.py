@@ -14,6 +14,7 @@ from alerting.alert import AlertState, Moment
 from alerting.rule import Group, GroupDefaults
 from alerting.rule_file import read_rule_file
 from alerting.rule_state import AlertingState, RecordingState, RuleState, state_of
+from alerting.template.surroundings import Surroundings
 from alerting.unit_test.config import ExpressionTest, TestGroup, UnitTestFile, expected_labels
 from core.config import validate
 from core.duration import format_duration
@@ -120,7 +121,8 @@ class _Test:
         self._head = Head(_FOREVER_SECONDS)
         self._engine = Engine(self._head, subquery_step_ms=self._step_ms)
         rules = [(group, rule) for group in groups for rule in group.rules]
-        self._members = [_Member(group, state_of(rule), number) for number, (group, rule) in enumerate(rules)]
+        here = Surroundings(test.external_labels, test.external_url)
+        self._members = [_Member(group, state_of(rule, here), number) for number, (group, rule) in enumerate(rules)]
         by_series = {one.series: one.values for one in test.input_series}
         self._inputs = [(Layout((labels,)), values) for labels, values in by_series.items()]
         self._longest = max((len(values) for values in by_series.values()), default=0)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.config import Section
+from core.config import Advised, Section
+from core.secret import SecretText
 from core.unsupported import Unsupported
+
+
+def _advised(key: str) -> Advised:
+    return Advised(f"is a secret in a config file; move it to a file of its own and name that with '{key}'")
 
 
 class BasicAuth(Section):
     """User name and password."""
 
     username: str = Field("", description="User name.", examples=["watchkeeper"])
-    password: SecretStr | None = Field(
+    password: Annotated[SecretText | None, _advised("password_file")] = Field(
         None, description="Password; `password_file` keeps it out of the file.", examples=["secret"]
     )
     password_file: Path | None = Field(
@@ -33,7 +38,7 @@ class Authorization(Section):
     """The Authorization header."""
 
     type: str = Field("Bearer", description="Scheme of the header.", examples=["Bearer"])
-    credentials: SecretStr | None = Field(
+    credentials: Annotated[SecretText | None, _advised("credentials_file")] = Field(
         None, description="What follows the scheme; `credentials_file` keeps it out of the file.", examples=["token"]
     )
     credentials_file: Path | None = Field(
@@ -68,11 +73,11 @@ class TlsConfig(Section):
     insecure_skip_verify: bool = Field(
         False, description="Accept any certificate: no protection against a false server.", examples=[False]
     )
-    ca: Unsupported = Field(None, description="Not supported yet; use ca_file.")
-    cert: Unsupported = Field(None, description="Not supported yet; use cert_file.")
-    key: Unsupported = Field(None, description="Not supported yet; use key_file.")
-    min_version: Unsupported = Field(None, description="Not supported yet.")
-    max_version: Unsupported = Field(None, description="Not supported yet.")
+    ca: Unsupported = Field(None, description="Not supported yet; use ca_file.", examples=[None])
+    cert: Unsupported = Field(None, description="Not supported yet; use cert_file.", examples=[None])
+    key: Unsupported = Field(None, description="Not supported yet; use key_file.", examples=[None])
+    min_version: Unsupported = Field(None, description="Not supported yet.", examples=[None])
+    max_version: Unsupported = Field(None, description="Not supported yet.", examples=[None])
 
     @model_validator(mode="after")
     def _pair(self) -> Self:
@@ -85,19 +90,25 @@ class TlsConfig(Section):
 class HttpClientConfig(Section):
     """What every HTTP client of ours can be told."""
 
-    basic_auth: BasicAuth | None = Field(None, description="User name and password.")
-    authorization: Authorization | None = Field(None, description="Another Authorization header.")
-    bearer_token: SecretStr | None = Field(None, description="Older form of authorization.credentials.")
+    basic_auth: BasicAuth | None = Field(
+        None, description="User name and password.", examples=[{"username": "w", "password_file": "secrets/password"}]
+    )
+    authorization: Authorization | None = Field(
+        None, description="Another Authorization header.", examples=[{"credentials_file": "secrets/token"}]
+    )
+    bearer_token: Annotated[SecretText | None, _advised("bearer_token_file")] = Field(
+        None, description="Older form of authorization.credentials.", examples=["token"]
+    )
     bearer_token_file: Path | None = Field(
         None, description="Older form of authorization.credentials_file.", examples=["/etc/watchkeeper/token"]
     )
-    tls_config: TlsConfig = Field(TlsConfig.defaults(), description="TLS.")
+    tls_config: TlsConfig = Field(TlsConfig.defaults(), description="TLS.", examples=[{"ca_file": "ca.pem"}])
     follow_redirects: bool = Field(True, description="Whether redirects are followed.", examples=[True])
-    oauth2: Unsupported = Field(None, description="Not supported yet.")
-    proxy_url: Unsupported = Field(None, description="Not supported yet.")
-    no_proxy: Unsupported = Field(None, description="Not supported yet.")
-    proxy_from_environment: Unsupported = Field(None, description="Not supported yet.")
-    proxy_connect_header: Unsupported = Field(None, description="Not supported yet.")
+    oauth2: Unsupported = Field(None, description="Not supported yet.", examples=[None])
+    proxy_url: Unsupported = Field(None, description="Not supported yet.", examples=[None])
+    no_proxy: Unsupported = Field(None, description="Not supported yet.", examples=[None])
+    proxy_from_environment: Unsupported = Field(None, description="Not supported yet.", examples=[None])
+    proxy_connect_header: Unsupported = Field(None, description="Not supported yet.", examples=[None])
     enable_http2: bool = Field(
         True, description="Accepted for Prometheus' sake; HTTP/1.1 is spoken in any case.", examples=[True]
     )

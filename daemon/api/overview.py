@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any, TypeVar
 
-from alerting.alert import Alert
+from alerting.alert import Alert, AlertState
+from alerting.silence import SilenceState
 from core.errors import StoreUnavailableError
 from daemon.api.documents import (
     Document,
@@ -16,6 +18,7 @@ from daemon.api.documents import (
     incident_document,
     operation_document,
     service_document,
+    silence_document,
     target_document,
     trouble_document,
 )
@@ -24,6 +27,7 @@ from daemon.api.state import DaemonView
 INCIDENTS = 20
 OPERATIONS = 20
 ENTRIES = 30
+SILENCES = 100
 
 T = TypeVar("T")
 
@@ -34,6 +38,17 @@ class OverviewBuilder:
     def __init__(self, view: DaemonView) -> None:
         self._view = view
         self._last: dict[str, list[Document]] = {"incidents": [], "operations": [], "logbook": []}
+
+    def _silenced_by(self, alert: Alert) -> tuple[str, ...]:
+        if alert.state is not AlertState.FIRING:
+            return ()
+        return self._view.alerting.silences.mutes(alert.labels, self._view.clock.now())
+
+    def _silences(self) -> list[Document]:
+        """Return the silences that are not over, those that end first first."""
+        now = self._view.clock.now()
+        found = (one for one in self._view.alerting.silences.all() if one.state(now) is not SilenceState.EXPIRED)
+        return [silence_document(silence, now) for silence in islice(found, SILENCES)]
 
     async def build(self) -> Document:
         """Return the overview as of now."""
@@ -51,7 +66,8 @@ class OverviewBuilder:
             "config": config_document(view.config),
             "database_trouble": trouble_document(view.database_trouble),
             "targets": [target_document(target) for target in view.collectors.targets()],
-            "alerts": [alert_document(alert) for alert in all_alerts(view)],
+            "alerts": [alert_document(alert, self._silenced_by(alert)) for alert in all_alerts(view)],
+            "silences": self._silences(),
             "incidents": incidents,
             "services": [service_document(service) for service in view.actions.services()],
             "operations": operations,

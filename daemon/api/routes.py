@@ -9,14 +9,17 @@ from typing import Any
 from aiohttp import web
 
 from actions.action import known_action
-from core.errors import ForbiddenError, NotFoundError, UserError
+from core.errors import ForbiddenError, UserError
 from daemon.api import documents
+from daemon.api.alertmanager.routes import AlertmanagerRoutes
 from daemon.api.answer import body_answer, json_answer
 from daemon.api.body import check_keys, read_body, read_object, text_field, whole_number
 from daemon.api.connections import Limits
 from daemon.api.console import asset_answer
+from daemon.api.incidents import IncidentRoutes
 from daemon.api.intake import IntakeRoutes
 from daemon.api.middleware import ACTOR
+from daemon.api.on_call import OnCallRoutes
 from daemon.api.overview import OverviewBuilder, all_alerts
 from daemon.api.prometheus.routes import prometheus_routes
 from daemon.api.state import DaemonView
@@ -26,7 +29,6 @@ from security.gate import LOCAL_ACTOR
 ROOT = "/api/watchkeeper/v1"
 MAX_ENTRIES = 10_000
 MAX_OPERATIONS = 1000
-TIMELINE_ENTRIES = 1000
 
 _OPERATION_KEYS = ("kind", "service", "environment", "parameters", "reason")
 
@@ -41,6 +43,8 @@ class Routes:
         self._limits = limits
         self._intake = IntakeRoutes(view, limits.body_seconds)
         self._body_seconds = limits.body_seconds
+        self._on_call = OnCallRoutes(view, stream.changed, limits.body_seconds)
+        self._incidents = IncidentRoutes(view, stream.changed, limits.body_seconds)
 
     def table(self) -> list[web.RouteDef]:
         """Return all routes."""
@@ -58,8 +62,6 @@ class Routes:
             get(ROOT + "/stream", self._stream.serve),
             get(ROOT + "/health", self._health),
             get(ROOT + "/alerts", self._alerts),
-            get(ROOT + "/incidents", self._incidents),
-            get(ROOT + "/incidents/{id}", self._incident),
             get(ROOT + "/targets", self._targets),
             get(ROOT + "/rules", self._rules),
             get(ROOT + "/services", self._services),
@@ -70,7 +72,10 @@ class Routes:
             get(ROOT + "/logbook", self._logbook),
             get(ROOT + "/logbook/verify", self._verify_logbook),
             *prometheus_routes(self._view, self._limits),
+            *AlertmanagerRoutes(self._view, self._limits, self._stream.changed).table(),
             *self._intake.table(),
+            *self._on_call.table(ROOT),
+            *self._incidents.table(ROOT),
         ]
 
     # For people and other programs.
@@ -113,22 +118,6 @@ class Routes:
     async def _alerts(self, request: web.Request) -> web.Response:
         alerts = [documents.alert_document(alert) for alert in all_alerts(self._view)]
         return json_answer(request, {"alerts": alerts})
-
-    async def _incidents(self, request: web.Request) -> web.Response:
-        limit = whole_number(request.query.get("limit"), "limit", default=20, most=MAX_OPERATIONS)
-        incidents = await self._view.alerting.incidents(limit=limit)
-        return json_answer(request, {"incidents": [documents.incident_document(one) for one in incidents]})
-
-    async def _incident(self, request: web.Request) -> web.Response:
-        text = request.match_info["id"]
-        if not (text.isascii() and text.isdigit()) or len(text) > 18:
-            raise NotFoundError(f"there is no incident {text[:40]!r}; list them at {ROOT}/incidents")
-        incident = await self._view.alerting.incident(int(text))
-        if incident is None:
-            raise NotFoundError(f"there is no incident {text}; list them at {ROOT}/incidents")
-        entries = await self._view.logbook.read(subject=f"incident/{text}", limit=TIMELINE_ENTRIES)
-        timeline = [documents.entry_document(entry) for entry in entries]
-        return json_answer(request, {**documents.incident_document(incident), "timeline": timeline})
 
     async def _targets(self, request: web.Request) -> web.Response:
         targets = [documents.target_document(target) for target in self._view.collectors.targets()]

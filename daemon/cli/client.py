@@ -39,21 +39,38 @@ class Client:
             self._headers["Authorization"] = f"Bearer {_token(token_file)}"
 
     def get(self, path: str, parameters: Mapping[str, object] | None = None) -> Any:
-        """Return the document at `path`, which is relative to the API's root.
+        """Return the document at `path`, which is relative to the root of our own API, or begins with a slash.
 
-        Parameters that are None or empty are left out.
+        Parameters that are None or empty are left out; one that is a list is given once for each item.
 
         Raises: UnreachableError, ApiError.
         """
         given = {name: value for name, value in (parameters or {}).items() if value not in (None, "")}
-        return self._document("GET", _API + quote(path) + (f"?{urlencode(given)}" if given else ""))
+        return self._document("GET", _full(path) + (f"?{urlencode(given, doseq=True)}" if given else ""))
 
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Send a JSON body and return the answer.
 
         Raises: UnreachableError, ApiError.
         """
-        return self._document("POST", _API + quote(path), json.dumps(body or {}).encode())
+        return self._document("POST", _full(path), json.dumps(body or {}).encode())
+
+    def delete(self, path: str) -> None:
+        """Delete what is at `path`.
+
+        Raises: UnreachableError, ApiError.
+        """
+        self._document("DELETE", _full(path))
+
+    def text(self, path: str, parameters: Mapping[str, object]) -> str:
+        """Return an answer that is text, such as a report.
+
+        Raises: UnreachableError, ApiError.
+        """
+        status, content = self._request("GET", _API + quote(path) + f"?{urlencode(parameters)}", None)
+        if status >= 400:
+            raise _refusal(status, _document_or_none(content))
+        return content.decode("utf-8", "replace")
 
     def root(self, path: str) -> tuple[int, bytes]:
         """Return status and body of a path beside the API, such as `/-/healthy`.
@@ -65,7 +82,7 @@ class Client:
     def _document(self, method: str, path: str, body: bytes | None = None) -> Any:
         status, content = self._request(method, path, body)
         try:
-            document = json.loads(content)
+            document = json.loads(content) if content or status >= 400 else None
         except ValueError:
             reason = f"{self._shown()} answered {status} without a JSON document"
             raise CommandError(reason, "check that the address is that of a Watchkeeper daemon (--url)") from None
@@ -108,6 +125,10 @@ class Client:
         return f"{self._address.scheme}://{self._address.netloc.rpartition('@')[2]}"
 
 
+def _full(path: str) -> str:
+    return quote(path if path.startswith("/") else _API + path)
+
+
 def _address(url: str) -> SplitResult:
     remedy = f"give one such as {DEFAULT_URL}"
     try:
@@ -132,10 +153,21 @@ def _token(file: Path) -> str:
     return token
 
 
+def _document_or_none(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
 def _refusal(status: int, document: Any) -> ApiError:
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, dict):
         return ApiError(status, str(error.get("message") or f"the daemon answered {status}"), error.get("remedy") or "")
     if isinstance(error, str):  # the query endpoints answer in Prometheus' format
         return ApiError(status, error)
+    if isinstance(document, str):  # and those of alerts and silences in Alertmanager's
+        return ApiError(status, document)
+    if isinstance(document, dict) and isinstance(document.get("message"), str):
+        return ApiError(status, document["message"])
     return ApiError(status, f"the daemon answered {status}", "look into its log")

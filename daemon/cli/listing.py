@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from daemon.cli.failure import OK, PROBLEMS
-from daemon.cli.logbook import entry_lines
-from daemon.cli.options import DEFAULT_URL, Client, Json, TokenFile, Url, items
+from daemon.cli.incident import print_incident
+from daemon.cli.options import DEFAULT_URL, Client, Json, TokenFile, Url, items, now
 from daemon.cli.output import Cell, Output
-from daemon.cli.status import ALERT_COLUMNS, INCIDENT_COLUMNS, alert_row, incident_row, service_name
-from daemon.cli.wording import between, clock_time, date_time, length, state
+from daemon.cli.status import ALERT_COLUMNS, INCIDENT_COLUMNS, alert_row, incident_row
+from daemon.cli.wording import clock_time, length, state
 
 Document = dict[str, Any]
 
@@ -30,7 +30,7 @@ def alerts(show_all: All = False, url: Url = DEFAULT_URL, token_file: TokenFile 
     if not rows:
         output.line("No alert." if show_all else "No alert is firing.")
         return OK
-    output.table(ALERT_COLUMNS, [alert_row(alert, _now()) for alert in rows])
+    output.table(ALERT_COLUMNS, [alert_row(alert, now()) for alert in rows])
     return OK
 
 
@@ -45,25 +45,10 @@ def incidents(
     elif incident_id is not None:
         print_incident(output, document)
     elif rows := items(document, "incidents"):
-        output.table(INCIDENT_COLUMNS, [incident_row(incident, _now()) for incident in rows])
+        output.table(INCIDENT_COLUMNS, [incident_row(incident, now()) for incident in rows])
     else:
         output.line("No incident yet.")
     return OK
-
-
-def print_incident(output: Output, incident: Document) -> None:
-    """Write one incident and everything that happened in it."""
-    output.line(Cell(f"Incident {incident['id']}", "strong"), f": {incident['title']}")
-    output.line("  status    ", state(incident["status"]))
-    output.line("  severity  ", state(incident["severity"]))
-    output.line(f"  service   {service_name(incident)}")
-    output.line(f"  opened    {date_time(incident['opened_at'])}")
-    if incident.get("resolved_at"):
-        lasted = between(incident["opened_at"], incident["resolved_at"])
-        output.line(f"  resolved  {date_time(incident['resolved_at'])}, after {lasted}")
-    if incident.get("timeline"):
-        output.line()
-        output.table(["time", "what", "of", "details"], entry_lines(incident["timeline"]), indent=2)
 
 
 def targets(url: Url = DEFAULT_URL, token_file: TokenFile = None, as_json: Json = False) -> int:
@@ -85,9 +70,3 @@ def _target_row(target: Document) -> list[str | Cell]:
     return [state(target["health"]), target["source"], clock_time(target.get("last_collected")),
             length(target.get("last_duration_seconds")), "-" if samples is None else str(samples),
             length(target["interval_seconds"]), target.get("last_error") or ""]  # fmt: skip
-
-
-def _now() -> float:
-    from core.clock import SystemClock  # noqa: PLC0415 - brings asyncio, which --help does not need
-
-    return SystemClock().now()

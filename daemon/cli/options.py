@@ -24,10 +24,17 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it i
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the operation to its end, or only start it.")]
 
-__all__ = ["DEFAULT_URL", "Client", "Json", "Reason", "TokenFile", "Url", "Wait", "items"]
+__all__ = ["DEFAULT_URL", "Client", "Json", "Reason", "TokenFile", "Url", "Wait", "items", "now"]
 
 
 def items(document: Any, key: str) -> list[dict[str, Any]]:
     """Return the rows of a list document, whether the API sends them bare or under their name."""
     rows = document.get(key, []) if isinstance(document, dict) else document
     return list(rows)
+
+
+def now() -> float:
+    """Return the time, in Unix seconds."""
+    from core.clock import SystemClock  # noqa: PLC0415 - brings asyncio, which --help does not need
+
+    return SystemClock().now()

@@ -14,8 +14,9 @@ def summarise(file: Path) -> str:
     Raises: ConfigError: the file, or a rule file that it names, cannot be read.
     """
     from core.yaml_file import read_yaml  # noqa: PLC0415
+    from daemon.config import read_document  # noqa: PLC0415
 
-    data = read_yaml(file).data or {}
+    data = read_document(file).data or {}
     counts = {
         "scrape target": _scrape_targets(data),
         "probe": len(data.get("http_probes") or ()),
@@ -24,6 +25,8 @@ def summarise(file: Path) -> str:
         "rule": _rules(data) + sum(_rules(read_yaml(path).data or {}) for path in _rule_files(file, data)),
         "threshold": len(data.get("thresholds") or ()),
         "receiver": len(data.get("receivers") or ()),
+        "route": _routes(data.get("route") or {}),
+        "inhibition": len(data.get("inhibit_rules") or ()),
         "service": len(data.get("services") or ()),
         "policy": len(data.get("policies") or ()),
     }
@@ -37,6 +40,10 @@ def _scrape_targets(data: dict[str, Any]) -> int:
         for job in data.get("scrape_configs") or ()
         for static in job.get("static_configs") or ()
     )
+
+
+def _routes(route: dict[str, Any]) -> int:
+    return sum(1 + _routes(child) for child in route.get("routes") or ())
 
 
 def _rules(data: dict[str, Any]) -> int:

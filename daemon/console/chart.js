@@ -19,6 +19,8 @@ export class Chart {
     this.ceiling = ceiling;
     this.series = [];
     this.cursor = null;
+    this.threshold = null;
+    this.marks = [];
     this.head = h("div", { class: "chart-head" });
     this.plot = s("svg", { class: "plot", height: HEIGHT, tabindex: "0", role: "img" });
     element.append(this.head, this.plot);
@@ -43,7 +45,7 @@ export class Chart {
     if (!width) return;
     this.width = width;
     const values = this.series.flatMap(({ points }) => points.map(([, value]) => value)).filter(Number.isFinite);
-    const top = niceCeiling(Math.max(this.ceiling, ...values, 0), this.ceiling);
+    const top = niceCeiling(Math.max(this.ceiling, ...values, this.threshold ?? 0, 0), this.ceiling);
     this.plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.plot.setAttribute("aria-label", this.label(values));
     const empty = values.length === 0;
@@ -52,6 +54,7 @@ export class Chart {
       this.grid(top),
       empty ? s("text", { class: "plot-empty", x: width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "Waiting for samples") : null,
       [...this.series].map((one, index) => [one, index]).reverse().map(([one, index]) => this.line(one, index, top)),
+      this.landmarks(top),
       this.ticks(top, empty),
       this.cursorMarks(top),
     );
@@ -81,6 +84,22 @@ export class Chart {
       const y = this.y(value, top);
       return s("line", { class: value === 0 ? "axis" : "gridline", x1: 0, x2: this.width, y1: y, y2: y });
     });
+  }
+
+  /** The threshold, and moments to point out: `marks` holds [seconds, word]. */
+  landmarks(top) {
+    if (!this.end) return null;
+    const y = this.threshold === null ? null : this.y(this.threshold, top);
+    return [
+      y === null ? null : s("line", { class: "threshold", x1: 0, x2: this.width, y1: y, y2: y }),
+      this.marks
+        .filter(([time]) => time >= this.start && time <= this.end)
+        .map(([time, word]) => {
+          const x = this.x(time);
+          const isLate = x > this.width * 0.8;
+          return [s("line", { class: "mark", x1: x, x2: x, y1: MARGIN.top, y2: this.y(0, top) }), s("text", { class: "mark-word", x: isLate ? x - 4 : x + 4, y: MARGIN.top + 9, "text-anchor": isLate ? "end" : "start" }, word)];
+        }),
+    ];
   }
 
   ticks(top, empty) {

@@ -1,4 +1,4 @@
-// The two things that can be done from this page, each behind a dialog that says what will happen.
+// What can be done to services from this page, each behind a dialog that says what will happen.
 
 import { h, patch } from "./dom.js";
 import { serviceName } from "./format.js";
@@ -54,9 +54,10 @@ export function askCancel(operation) {
   });
 }
 
-function ask({ title, body, yes, no, act }) {
+/** Ask with a form; `act` is called when it is sent, and what it throws is shown in the dialog, which stays open. */
+export function ask({ title, body, yes, no, act, able = true }) {
   const problem = h("div", { class: "dialog-problem", role: "alert" });
-  const confirm = h("button", { type: "submit", class: "primary" }, yes);
+  const confirm = h("button", { type: "submit", class: "primary", disabled: !able }, yes);
   const form = h(
     "form",
     {},

@@ -58,11 +58,20 @@ export class Refused extends Error {
 
 export async function get(path, parameters) {
   const query = parameters ? `?${new URLSearchParams(parameters)}` : "";
-  return answer(fetch(`${API}${path}${query}`));
+  return answer(fetch(`${full(path)}${query}`));
 }
 
 export async function post(path, body) {
-  return answer(fetch(`${API}${path}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }));
+  return answer(fetch(full(path), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) }));
+}
+
+export async function remove(path) {
+  return answer(fetch(full(path), { method: "DELETE" }));
+}
+
+/** A path of our own API, or one that begins with a slash as it is. */
+function full(path) {
+  return path.startsWith("/") ? path : `${API}${path}`;
 }
 
 async function answer(promise) {
@@ -74,8 +83,9 @@ async function answer(promise) {
   }
   const document = await response.json().catch(() => ({}));
   if (response.ok) return document;
+  if (typeof document === "string") throw new Refused(document, "");
   if (typeof document.error === "string") throw new Refused(document.error, "");
-  throw new Refused(document.error?.message ?? `the daemon answered ${response.status}`, document.error?.remedy ?? "");
+  throw new Refused(document.error?.message ?? document.message ?? `the daemon answered ${response.status}`, document.error?.remedy ?? "");
 }
 
 /** Evaluate an expression over the last `seconds`; returns [{labels, points}] with numbers, NaN and Infinity. */

@@ -1,15 +1,13 @@
-// Incidents with their timelines, and alerts.
+// Alerts: what holds now, and what was resolved lately.
 
 import { h } from "./dom.js";
 import { capital, number, plural, serviceName } from "./format.js";
 import { colour, icon, tone } from "./icons.js";
-import { entryLine } from "./section_logbook.js";
-import { empty, heading, lasting, link, moment, status } from "./parts.js";
+import { severityTone } from "./incident_words.js";
+import { empty, heading, lasting, link, moment } from "./parts.js";
 
 const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
 const STATES = { firing: 0, pending: 1, resolved: 2 };
-const CLOSED = ["resolved", "reviewed"];
-const MOST_CLOSED = 6;
 const MOST_ALERTS = 40;
 
 export function alerts({ alerts }) {
@@ -48,52 +46,10 @@ function alert(one) {
         h("span", {}, capital(one.state), " ", calm ? moment(one.resolved_at) : ["for ", lasting(one.fired_at ?? one.active_since, null)]),
         h("span", {}, "value ", h("b", {}, number(one.value))),
         link(one.annotations.runbook_url, "Runbook"),
+        one.silenced_by.length ? h("span", { class: "quiet" }, "Silenced") : null,
+        one.state === "firing" && !one.silenced_by.length ? h("button", { type: "button", "data-action": "silence", "data-alert": one.id }, "Silence…") : null,
       ),
       labels.length ? h("p", { class: "labels" }, labels.map(([name, value]) => h("code", {}, `${name}=${value}`))) : null,
-    ),
-  );
-}
-
-function severityTone(severity) {
-  return severity === "critical" || severity === "high" ? "critical" : severity === "medium" ? "medium" : "low";
-}
-
-/** @param timelines a Map from incident id to its logbook entries, of those that are unfolded. */
-export function incidents({ incidents }, timelines) {
-  const open = incidents.filter((one) => !CLOSED.includes(one.status));
-  const closed = incidents.filter((one) => CLOSED.includes(one.status));
-  return [
-    heading("incidents", "Incidents", open.length ? `${open.length} open` : null),
-    incidents.length === 0
-      ? empty("No incident yet", "A critical alert opens one; alerts of the same service join it, and its timeline is kept.")
-      : h("ul", { class: "rows" }, [...open, ...closed.slice(0, MOST_CLOSED)].map((one) => incident(one, timelines.get(one.id)))),
-  ];
-}
-
-function incident(one, timeline) {
-  const closed = CLOSED.includes(one.status);
-  return h(
-    "li",
-    { class: `row ${closed ? "calm" : ""}`, "data-key": `incident-${one.id}` },
-    h("span", { class: `row-sign ${closed ? "good" : "bad"}` }, icon(closed ? "good" : "bad")),
-    h(
-      "details",
-      { class: "row-body", "data-incident": one.id, "data-key": `details-${one.id}` },
-      h(
-        "summary",
-        {},
-        h("p", { class: "row-title" }, h("strong", {}, one.title), icon("open", "fold")),
-        h(
-          "p",
-          { class: "row-facts" },
-          h("span", {}, `#${one.id}`),
-          status(one.status),
-          h("span", {}, capital(one.severity)),
-          serviceName(one) ? h("span", {}, serviceName(one)) : null,
-          h("span", {}, closed ? ["lasted ", lasting(one.opened_at, one.resolved_at ?? one.opened_at), ", ", moment(one.opened_at)] : ["open for ", lasting(one.opened_at, null)]),
-        ),
-      ),
-      timeline === undefined ? h("p", { class: "quiet small timeline" }, "Reading the timeline…") : timeline instanceof Error ? h("p", { class: "bad small timeline" }, timeline.message) : h("ol", { class: "timeline" }, timeline.map(entryLine)),
     ),
   );
 }

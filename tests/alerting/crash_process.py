@@ -1,4 +1,4 @@
-"""Alerting in a process of its own, for tests that kill it: `python -m tests.alerting.crash_process FOLDER URL`.
+"""Alerting in a process of its own, for tests that kill it: `python -m tests.alerting.crash_process FOLDER URL [YAML]`.
 
 Each line on standard input is the value of the metric `heat` from then on, `ready` and each event are printed.
 """
@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from alerting.alert import AlertEvent
 from alerting.alerting import Alerting, Event
 from alerting.migrations import MIGRATIONS
+from alerting.silences import MIGRATIONS as SILENCES_MIGRATIONS
 from core.clock import SystemClock
 from core.db.database import Database
 from core.logbook import MIGRATIONS as LOGBOOK_MIGRATIONS
@@ -42,10 +43,10 @@ def show(event: Event) -> None:
     print(event.transition, subject, flush=True)
 
 
-async def main(folder: Path, url: str) -> None:
+async def main(folder: Path, url: str, more: str) -> None:
     clock = SystemClock()
     tasks = Tasks(clock)
-    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS)
+    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS, *SILENCES_MIGRATIONS)
     database = Database(folder / "state.db", migrations, clock=clock, tasks=tasks)
     head = Head()
     alerting = Alerting(
@@ -61,7 +62,7 @@ async def main(folder: Path, url: str) -> None:
     )
     await database.start()
     receivers = f"receivers: [{{name: team, webhook_configs: [{{url: '{url}', timeout: 2s}}]}}]\n"
-    await alerting.apply(config_of(RULES + receivers), base=folder)
+    await alerting.apply(config_of(RULES + (more.replace("URL", url) or receivers)), base=folder)
     await alerting.start()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -82,4 +83,4 @@ async def feed(head: Head, alerting: Alerting, clock: SystemClock, values: list[
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], "".join(sys.argv[3:])))

@@ -16,6 +16,7 @@ from alerting.alerting import Alerting, Event
 from alerting.config import AlertingConfig
 from alerting.incident import IncidentEvent
 from alerting.migrations import MIGRATIONS
+from alerting.silences import MIGRATIONS as SILENCES_MIGRATIONS
 from core.config import validate
 from core.db.database import Database
 from core.logbook import MIGRATIONS as LOGBOOK_MIGRATIONS
@@ -89,13 +90,18 @@ def _series(key: str) -> tuple[tuple[str, str], ...]:
 
 @asynccontextmanager
 async def house(
-    folder: Path, config: AlertingConfig, *, clock: FakeClock | None = None, settle_seconds: float = 75.0
+    folder: Path,
+    config: AlertingConfig,
+    *,
+    clock: FakeClock | None = None,
+    settle_seconds: float = 75.0,
+    link_key_file: Path | None = None,
 ) -> AsyncIterator[House]:
     """Start a daemon's alerting in a folder; leave without a trace but the database."""
     clock = clock or FakeClock()
     tasks = Tasks(clock)
     registry = CollectorRegistry()
-    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS)
+    migrations = (*LOGBOOK_MIGRATIONS, *MIGRATIONS, *SILENCES_MIGRATIONS)
     database = Database(folder / "state.db", migrations, clock=clock, tasks=tasks)
     logbook = Logbook(database, clock)
     head = Head()
@@ -111,6 +117,7 @@ async def house(
         events.put_nowait,
         external_url="http://watchkeeper:8797",
         settle_seconds=settle_seconds,
+        link_key_file=link_key_file,
     )
     await database.start()
     try:

@@ -19,6 +19,8 @@ class Got:
     key: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
+    path: str = ""
 
     @property
     def message(self) -> Any:
@@ -41,6 +43,7 @@ class Receiver:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         got = Got(request.headers.get("Idempotency-Key", ""), dict(request.headers), await request.read())
+        got.method, got.path = request.method, request.path_qs
         self.got.append(got)
         self.arrived.put_nowait(got)
         answer = self.answers.pop(0) if self.answers else web.Response()
@@ -64,7 +67,7 @@ async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
     """Serve a receiver."""
     receiver = Receiver()
     app = web.Application()
-    app.router.add_post("/{tail:.*}", receiver.handle)
+    app.router.add_route("*", "/{tail:.*}", receiver.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.01)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)

@@ -49,9 +49,9 @@ class Daemon:
 
 
 @asynccontextmanager
-async def daemon(folder: Path, receiver: Receiver) -> AsyncIterator[Daemon]:
+async def daemon(folder: Path, receiver: Receiver, *config: str) -> AsyncIterator[Daemon]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.alerting.crash_process", str(folder), receiver.url,
+        sys.executable, "-m", "tests.alerting.crash_process", str(folder), receiver.url, *config,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     started = Daemon(process)

@@ -69,7 +69,7 @@ BAD = {
 }  # fmt: skip
 
 ONLY_OURS = {
-    "groups: [{name: a, rules: [{alert: A, expr: up, annotations: {s: '{{ $labels.a | title }}'}}]}]": "not supported",
+    "groups: [{name: a, rules: [{alert: A, expr: up, annotations: {s: '{{ humanize 1 2 }}'}}]}]": "takes 1 arguments",
     "groups: [{name: a, rules: [{alert: A, expr: 'up[5m]'}]}]": "instant vector or a scalar",
     "groups: [{name: a, rules: [{alert: A, expr: '\"text\"'}]}]": "instant vector or a scalar",
 }

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.duration import format_duration, parse_duration
+from core.duration import format_duration, parse_duration, spell_duration
 from core.errors import UserError
 
 
@@ -31,3 +31,11 @@ def test_formatted_duration_reads_back(milliseconds: int) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (90, "1m30s"), (691200, "8d"), (604800, "1w"), (-60, "-1m")])
 def test_duration_is_formatted_as_people_write_it(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (0.4, "0 s"), (4, "4 s"), (200, "3 min 20 s"), (3600, "1 h"), (86_405, "1 d"), (180_000, "2 d 2 h")],
+)
+def test_duration_is_spelled_for_people(seconds: float, text: str) -> None:
+    assert spell_duration(seconds) == text

@@ -101,3 +101,15 @@ def test_any_single_changed_field_is_found() -> None:
                 )
                 assert any(fault.number in (number, number + 1) for fault in find_faults(connection))
     engine.dispose()
+
+
+async def test_a_span_of_time_is_found_however_long_the_logbook_is(database: Database) -> None:
+    clock = FakeClock()
+    logbook, start = Logbook(database, clock), clock.now()
+    for _ in range(50):
+        await logbook.append("x", "y", {})
+        await clock.advance(10)
+    assert [entry.number for entry in await logbook.between(start + 100, start + 130)] == [11, 12, 13, 14]
+    assert await logbook.between(0, start - 1) == []
+    assert await logbook.between(start + 1000, start + 2000) == []
+    assert len(await logbook.between(0, start + 2000, limit=7)) == 7

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.pattern import MAX_LENGTH, Automaton, compile_pattern, count_choices, parse_pattern
+from metrics.pattern import MAX_LENGTH, Automaton, compile_pattern, count_choices, literal_prefix, parse_pattern
 
 CATASTROPHIC = [
     "(a+)+b",
@@ -122,3 +122,29 @@ def test_choices_are_counted() -> None:
     assert count_choices(parse_pattern("(a*)*"))[1]
     assert count_choices(parse_pattern("(ab|c){2}"))[1]
     assert not count_choices(parse_pattern("(a*)?"))[1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefix"),
+    [
+        ("web-1.*", "web-1"),
+        ("^web$", "web"),
+        ("(?:web)-(1|2)", "web-"),
+        ("web-1|web-2", "web-"),
+        ("(?i:web)", ""),
+        ("(?i)web", ""),
+        ("ab?", "a"),
+        ("a|b", ""),
+        ("", ""),
+        ("[a]b", "ab"),
+    ],
+)
+def test_what_every_match_begins_with_is_found(pattern: str, prefix: str) -> None:
+    assert literal_prefix(pattern) == prefix
+
+
+@given(PATTERNS, st.lists(st.text("abAB1.\n", max_size=6), min_size=1, max_size=6))
+def test_every_match_begins_with_what_was_found(pattern: str, values: list[str]) -> None:
+    prefix, compiled = literal_prefix(pattern), re.compile(pattern, re.DOTALL)
+
+    assert all(value.startswith(prefix) for value in values if compiled.fullmatch(value))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from security.redaction import HIDDEN, redacted
+from core.secret import HIDDEN
+from security.redaction import redacted
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from alerting.alert import Alert, AlertState
-from alerting.alerting import GroupStatus, RuleStatus
+from alerting.rule_status import GroupStatus, RuleStatus
 from core.errors import UserError, WatchkeeperError
 from daemon.api.prometheus.answer import failure, threaded_answer
 from daemon.api.prometheus.number import format_moment, format_scientific
@@ -47,8 +47,8 @@ class Rules:
         return await threaded_answer(request, tell)
 
     async def alerts(self, request: web.Request) -> web.StreamResponse:
-        """Answer pending and firing alerts."""
-        alerts = self._view.alerting.alerts()
+        """Answer pending and firing alerts of rules; those that others posted are at Alertmanager's address."""
+        alerts = [alert for alert in self._view.alerting.alerts() if not alert.is_posted]
         return await threaded_answer(request, lambda: {"alerts": [alert_document(alert) for alert in alerts]})
 
 

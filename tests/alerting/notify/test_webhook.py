@@ -9,18 +9,20 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from alerting.config import WebhookSection
+from alerting.notify.attempt import Outcome, judge, retry_after_seconds
 from alerting.notify.message import Message
+from alerting.notify.secret import SecretError, read_secret
 from alerting.notify.signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, verify
-from alerting.notify.webhook import Outcome, SecretError, Webhook, judge, read_secret, retry_after_seconds
+from alerting.notify.webhook import Webhook, WebhookSection
+from tests.alerting.notify.scene import setting
 from tests.alerting.receiver import receiving
-from tests.fakes.clock import START, FakeClock
+from tests.fakes.clock import START
 
 MESSAGE = Message("key-1", "team", "webhook/0", "{}:{}", "firing", '{"version":"4"}\n', START)
 
 
 async def send(section: dict[str, object], base: Path = Path()) -> tuple[Outcome, str]:
-    webhook = Webhook(WebhookSection.model_validate(section), base, FakeClock())
+    webhook = Webhook(WebhookSection.model_validate(section), setting(base))
     async with aiohttp.ClientSession() as session:
         attempt = await webhook.send(session, MESSAGE)
     return attempt.outcome, attempt.detail

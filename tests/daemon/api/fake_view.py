@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -12,19 +12,27 @@ from prometheus_client import CollectorRegistry
 from actions.deployment.revision import Revision, RevisionState
 from actions.deployment.status import InstanceStatus, ServiceStatus
 from actions.operation import Operation, OperationState, StepRecord, StepState
-from alerting.alert import Alert, AlertState, Severity
-from alerting.alerting import GroupStatus, RuleStatus
+from alerting import silences as silences_module
+from alerting.alert import Alert, AlertState, Severity, fingerprint
+from alerting.escalation import Chain
 from alerting.health import Aspect, Health, Status
 from alerting.incident import Incident, IncidentStatus
+from alerting.pipeline.dispatch import GroupView
+from alerting.pipeline.posted import PostedAlert
+from alerting.pipeline.stage import AlertStatus
+from alerting.rule_status import GroupStatus, RuleStatus
+from alerting.schedules import Schedules
+from alerting.silences import Silences
 from collectors.discovery.discovery import Offer
 from collectors.manager import TargetStatus
 from collectors.push.address import source_of
 from collectors.remote_write.config import RemoteWriteReceiverConfig
 from collectors.remote_write.receiver import Receiver
+from core import logbook as logbook_module
 from core.clock import Clock
-from core.db.database import Trouble
+from core.db.database import Database, Trouble
 from core.errors import ConflictError, NotFoundError, StoreUnavailableError
-from core.logbook import Entry, Fault
+from core.logbook import Entry, Fault, Logbook
 from core.tasks import Tasks
 from daemon.api.state import ConfigStatus
 from daemon.intake import Intake
@@ -34,6 +42,8 @@ from metrics.label import Labels, labels_of
 from metrics.metadata import Metadata
 from metrics.promql.result import Matrix, Scalar, Vector
 from metrics.storage import MISSING
+from tests.daemon.api.fake_room import FakeRoom
+from tests.fakes.database import InlineDatabase
 
 NOW = 1_700_000_000.0
 
@@ -88,20 +98,64 @@ class FakeCollectors:
 
 
 @dataclass
+class FakePipeline:
+    """Notes what is posted."""
+
+    known: list[Alert] = field(default_factory=list)
+    standing: dict[str, AlertStatus] = field(default_factory=dict)
+    grouped: list[GroupView] = field(default_factory=list)
+    posted: list[PostedAlert] = field(default_factory=list)
+    refusal: Exception | None = None
+
+    async def post(self, alerts: Sequence[PostedAlert]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.posted += alerts
+
+    def alerts(self) -> list[Alert]:
+        return self.known
+
+    def statuses(self) -> dict[str, AlertStatus]:
+        active = AlertStatus("active", receivers=("team",))
+        return {fingerprint(alert.labels): active for alert in self.known} | self.standing
+
+    def groups(self) -> list[GroupView]:
+        return self.grouped
+
+
+@dataclass
+class FakeEscalation:
+    schedules: Schedules | None = None
+    chains: dict[int, Chain] = field(default_factory=dict)
+
+    async def chain(self, incident: int) -> Chain | None:
+        return self.chains.get(incident)
+
+
+@dataclass
 class FakeAlerting:
+    silences: Silences
+    pipeline: FakePipeline = field(default_factory=FakePipeline)
+    external_url: str = "http://watch-1:8797"
     shown: list[Alert] = field(default_factory=list)
     opened: list[Incident] = field(default_factory=list)
     written: list[RuleStatus] = field(default_factory=list)
     grouped: list[GroupStatus] = field(default_factory=list)
+    escalation: FakeEscalation = field(default_factory=FakeEscalation)
+
+    def receivers(self) -> list[str]:
+        return ["team", "fallback"]
+
+    def routing_text(self) -> str:
+        return "route:\n  receiver: team\n"
+
+    room: FakeRoom = field(init=False)
 
     def alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is not AlertState.RESOLVED]
 
     async def incidents(self, limit: int = 20) -> list[Incident]:
         return self.opened[:limit]
-
-    async def incident(self, number: int) -> Incident | None:
-        return next((incident for incident in self.opened if incident.id == number), None)
 
     def resolved_alerts(self) -> list[Alert]:
         return [alert for alert in self.shown if alert.state is AlertState.RESOLVED]
@@ -233,7 +287,10 @@ class FakeView:
         self.database_trouble: Trouble | None = None
         self.logbook = FakeLogbook(clock)
         self.collectors = FakeCollectors()
-        self.alerting = FakeAlerting()
+        database = cast(Database, InlineDatabase((*logbook_module.MIGRATIONS, *silences_module.MIGRATIONS)))
+        book = Logbook(database, clock)
+        self.alerting = FakeAlerting(Silences(database, book, clock, CollectorRegistry()))
+        self.alerting.room = FakeRoom(self.alerting, self.logbook, clock)
         self.actions = FakeActions(clock)
         self.engine: Any = FakeEngine()
         self.store = Head()

@@ -40,6 +40,7 @@ def incident(**changed: Any) -> Document:
     return {
         "id": 7, "title": "ShopErrors: shop/production", "service": "shop", "environment": "production",
         "severity": "critical", "status": "open", "opened_at": NOW - 60, "resolved_at": None, "alerts": ["a1"],
+        "owner": "",
         **changed,
     }  # fmt: skip
 

@@ -56,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
+    def do_DELETE(self) -> None:
+        self._serve(None)
+
     def _serve(self, body: Any) -> None:
         address = urlsplit(self.path)
         parameters = {name: values[0] for name, values in parse_qs(address.query).items()}

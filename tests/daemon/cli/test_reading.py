@@ -125,12 +125,12 @@ def test_nothing_to_show_is_said(cli: Cli, fake: FakeDaemon, command: str, path:
 
 
 def test_an_incident_is_shown_with_its_timeline(cli: Cli, fake: FakeDaemon) -> None:
-    resolved = incident(status="resolved", resolved_at=NOW - 20, timeline=[entry(), entry(2, kind="incident.opened")])
-    fake.on("incidents/7", resolved)
+    line = {"time": NOW, "text": "ShopErrors fires", "detail": "33 % fail", "is_suspect": False}
+    fake.on("incidents/7", incident(status="resolved", resolved_at=NOW - 20, timeline=[line]))
     out = cli("incidents", "7").out
     assert "Incident 7: ShopErrors: shop/production" in out
     assert f"resolved  {date_time(NOW - 20)}, after 40s" in out
-    assert 'alert.firing     alert/a1  name=ShopErrors value=0.33 note="a b"' in out
+    assert "ShopErrors fires  33 % fail" in out
 
 
 def test_control_characters_of_a_label_never_reach_the_terminal(cli: Cli, fake: FakeDaemon) -> None:

@@ -136,14 +136,76 @@ async def test_a_rollback_is_followed_live_without_a_reload(stage: Stage) -> Non
     assert await stage.page.evaluate("document.querySelector('#underway').children.length") == 0
 
 
-async def test_an_incident_unfolds_and_stays_unfolded(stage: Stage) -> None:
-    stage.view.alerting.opened = [make_incident(12)]
-    await stage.view.logbook.append("incident.opened", "incident/12", {"title": "the first line"})
+async def test_an_incident_has_a_page_that_follows_what_happens(stage: Stage) -> None:
+    await furnish(stage.view)
     await stage.open()
-    await stage.page.click("#incidents summary")
-    await stage.until("#incidents .timeline", "the first line")
-    await stage.view.logbook.append("notification.sent", "incident/12", {"receiver": "the second line"})
-    await stage.until("#incidents .timeline", "the second line")
+    await stage.page.click("#incidents .row-link")
+    await stage.until("#page h1", "HighErrorRate: shop in production")
+    assert stage.page.url.endswith("/#incident/12")
+    assert not await stage.page.is_visible("#services")
+    await stage.view.logbook.append("incident.noted", "incident/12", {"note": "the second line"}, actor="token:anna")
+    await stage.until("#page .story", "the second line")
+    await stage.page.click("#page [data-about=alert]")
+    assert "the second line" not in await stage.text("#page .story")
+    await stage.page.click("#page .back a")
+    await stage.page.wait_for_selector("#services", state="visible")
+    assert await stage.page.evaluate("document.getElementById('page').hidden")
+
+
+async def test_an_incident_is_worked_on_from_its_page(stage: Stage) -> None:
+    now = stage.view.clock.now()
+    stage.view.alerting.shown = [
+        make_alert("Errors", expr='rate(errors{job="x"}[1m]) > 0.1', active_since=now - 90, fired_at=now - 40),
+        make_alert("Slow", active_since=now - 30, fired_at=now - 30),
+    ]
+    stage.view.alerting.opened = [
+        make_incident(12, opened_at=now - 40, started_at=now - 90, alerts=("Errors-1", "Slow-1"))
+    ]
+    await stage.open()
+    await stage.page.click("#incidents [data-action=acknowledge]")
+    await stage.page.fill("#person", "Anna")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#incidents", "Acknowledged")
+    await stage.page.evaluate("location.hash = '#incident/12'")
+    await stage.until("#page .incident-facts", "with Anna")
+    await stage.page.wait_for_selector("#page .incident-charts path.line", state="attached")
+    await stage.page.wait_for_function("() => document.querySelectorAll('#page .threshold').length === 2")
+    await stage.page.click("#page [data-action=note]")
+    assert await stage.page.input_value("#person") == "Anna"  # asked once
+    await stage.page.fill("#note", "payments time out")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#page .story", "payments time out")
+    await stage.page.click("#page [data-action=split]")
+    await stage.page.check("#dialog .pick:nth-child(2) input")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#page h1", "Slow")
+    assert stage.page.url.endswith("/#incident/13")
+    await stage.page.evaluate("location.hash = '#incident/12'")
+    await stage.until("#page h1", "HighErrorRate")
+    await stage.page.click("#page [data-action=resolve]")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#page .incident-tags", "Resolved")
+    await stage.page.click("#page [data-action=review]")
+    await stage.page.fill("#cause", "a certificate ran out")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#page .story", "a certificate ran out")
+    await stage.page.click("#page .back a >> nth=1")
+    await stage.until("#page .big-figures", "2 incidents")
+
+
+async def test_an_incident_that_is_not_there_is_said(stage: Stage) -> None:
+    await stage.open()
+    await stage.page.evaluate("location.hash = '#incident/99'")
+    await stage.until("#page", "There is no incident 99")
+    stage.complaints.clear()  # the browser reports the 404 by itself
+
+
+async def test_a_link_to_a_silence_opens_its_form(stage: Stage) -> None:
+    await furnish(stage.view)
+    await stage.open()
+    await stage.page.evaluate("location.hash = '#silence/new?filter=%7Balertname%3D%22HighErrorRate%22%7D'")
+    await stage.page.wait_for_selector("#dialog[open]")
+    assert "alertname=HighErrorRate" in await stage.text("#dialog")
 
 
 async def test_a_service_is_rolled_back_after_a_question(stage: Stage) -> None:
@@ -162,6 +224,36 @@ async def test_a_service_is_rolled_back_after_a_question(stage: Stage) -> None:
     assert stage.view.actions.asked == [
         ("rollback", "shop", "production", {"revision": 6}, "local", "errors since 1.4.2")
     ]
+
+
+async def test_an_alert_is_silenced_and_the_silence_is_ended(stage: Stage, tmp_path: Path) -> None:
+    labels = {"alertname": "HighErrorRate", "service": "shop", "environment": "production", "code": "5xx"}
+    other = make_alert("HighErrorRate", id="other", labels={**labels, "service": "auth"})
+    stage.view.alerting.shown = [make_alert("HighErrorRate", labels=labels), other]
+    await stage.open()
+    assert not await stage.page.is_visible("#silences")
+    await stage.page.click("#alerts [data-alert=HighErrorRate-1]")
+    assert "Matches 1 alert firing now" in await stage.text("#dialog")
+    await stage.page.uncheck("#silence-service")
+    assert "Matches 2 alerts firing now" in await stage.text("#dialog")
+    await stage.page.check("#silence-service")
+    await stage.page.fill("#silence-comment", "load test until noon")
+    await stage.page.fill("#silence-author", "ann")
+    await stage.page.screenshot(path=tmp_path / "silence-dialog.png")
+    await stage.page.click("#dialog .primary")
+    await stage.until("#silences", "load test until noon")
+    (silence,) = stage.view.alerting.silences.all()
+    assert [str(matcher) for matcher in silence.matchers] == [
+        'alertname="HighErrorRate"', 'service="shop"', 'environment="production"'
+    ]  # fmt: skip
+    assert (silence.created_by, round(silence.ends_at - silence.starts_at)) == ("ann", 7200)
+    assert "by ann" in await stage.text("#silences")
+    assert (await stage.text("#alerts")).count("Silenced") == 1
+    await stage.page.screenshot(path=tmp_path / "silenced.png", full_page=True)
+    await stage.page.click("#silences [data-action=expire]")
+    await stage.page.click("#dialog .primary")
+    await stage.page.wait_for_selector("#silences", state="hidden")
+    assert silence.id == stage.view.alerting.silences.all()[0].id
 
 
 async def test_a_refusal_is_told_in_the_dialog(stage: Stage) -> None:
@@ -256,7 +348,6 @@ async def test_no_hostile_value_becomes_more_than_text(stage: Stage) -> None:
     await stage.open()
     for selector in ("#health", "#alerts", "#incidents", "#targets", "#underway", "#services", "#logbook"):
         assert HOSTILE[1] in await stage.text(selector), selector
-    await stage.page.click("#incidents summary")
     await stage.page.click("#services [data-action=rollback]:not([disabled])")
     assert await stage.page.evaluate("window.hit") is None
     assert await stage.page.evaluate("document.querySelectorAll('main script, iframe, main img').length") == 0
@@ -266,6 +357,13 @@ async def test_no_hostile_value_becomes_more_than_text(stage: Stage) -> None:
         "[...document.querySelectorAll('*')].flatMap((e) => e.getAttributeNames()).filter((n) => n.startsWith('on'))"
     )
     assert attributes == []
+    await stage.page.keyboard.press("Escape")
+    await stage.page.evaluate("location.hash = '#incident/2'")
+    await stage.until("#page h1", HOSTILE[1])
+    await stage.page.evaluate("location.hash = '#incidents/all'")
+    await stage.until("#page", HOSTILE[1])
+    assert await stage.page.evaluate("window.hit") is None
+    assert await stage.page.evaluate("document.querySelectorAll('main script, iframe, main img').length") == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -277,3 +375,8 @@ async def test_a_phone_shows_it_without_scrolling_sideways(stage: Stage, scheme:
     await stage.page.wait_for_selector("#machine path.line", state="attached")
     assert await stage.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     await stage.page.screenshot(path=tmp_path / f"phone-{scheme}.png", full_page=True)
+    for page, wanted in (("incident/12", "#page .story"), ("incidents/all", "#page .rows")):
+        await stage.page.evaluate(f"location.hash = '#{page}'")
+        await stage.page.wait_for_selector(wanted)
+        assert await stage.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await stage.page.screenshot(path=tmp_path / f"phone-{scheme}-{page.split('/')[0]}.png", full_page=True)

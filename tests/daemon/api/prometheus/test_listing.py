@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerting.alert import AlertState, Severity
-from alerting.alerting import GroupStatus, RuleStatus
+from alerting.rule_status import GroupStatus, RuleStatus
 from collectors.discovery.discovery import Offer
 from daemon.api.prometheus.series import unescape_name
 from daemon.api.prometheus.syntax_tree import node_document
