@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import platform
 import shutil
@@ -98,6 +99,12 @@ def wait_until_answers(url: str, *, timeout_seconds: float = 30.0) -> float:
 def watchkeeper(config: Path) -> list[str]:
     """Return the command that runs the daemon of this checkout."""
     return [sys.executable, "-m", "daemon", "run", "--config", str(config)]
+
+
+def compile_checkout() -> None:
+    """Leave bytecode as pip does: with PYTHONDONTWRITEBYTECODE a checkout's start takes 0.3 s longer without."""
+    for package in ("core", "metrics", "security", "collectors", "alerting", "exporters", "actions", "daemon"):
+        compileall.compile_dir(_CHECKOUT / package, quiet=1)
 
 
 def describe_machine() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.process import describe_machine, free_port, running, wait_until_answers, watchkeeper
+from benchmarks.process import compile_checkout, describe_machine, free_port, running, wait_until_answers, watchkeeper
 from core.tasks import Tasks
 from metrics.frame import Frame, Layout
 from metrics.label import labels_of
@@ -19,9 +19,12 @@ SAMPLES = 10_000_000
 STEP_MS = 15_000
 CASES = (
     ("nothing", 0, 0),
-    ("10 sources of 1,000 series, of which three hours are not sealed", 10, 1000),
-    ("1 source of 14,000 series, nearly nothing sealed", 1, 14_000),
-    ("140 sources of 100 series, nearly nothing sealed", 140, 100),
+    ("1 target of 500 series, three days and a half at 15 s", 1, 500),
+    ("200 targets of 1,000 series, a quarter of an hour", 200, 1000),
+    ("100 targets of 500 series, 20,000 small frames", 100, 500),
+    ("10 targets of 1,000 series, of which three hours are not sealed", 10, 1000),
+    ("1 target of 14,000 series, nearly nothing sealed", 1, 14_000),
+    ("140 targets of 100 series, 60,000 small frames", 140, 100),
 )
 STARTS = 3
 
@@ -29,6 +32,7 @@ STARTS = 3
 def main() -> None:
     """Print seconds to ready for each case."""
     print(describe_machine())
+    compile_checkout()
     for title, sources, width in CASES:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

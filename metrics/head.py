@@ -77,6 +77,7 @@ class Head(Storage):
         self._max_source_series = max_source_series
         self._own_time_ms = round((retention_seconds if own_time_seconds is None else own_time_seconds) * 1000)
         self._closed_ms = -_NEVER
+        self._is_loading = False
         self._index = Index()
         self._sources: dict[str, Source] = {}
         self._source_numbers: dict[Source, int] = {}
@@ -162,9 +163,22 @@ class Head(Storage):
     def _load(self, run: Run) -> None:
         if len(run.timestamps_ms):
             source = self._source(run.source)
-            if not source.append_run(run):
+            self._is_loading = True
+            try:
+                taken = source.append_run(run)
+            finally:
+                self._is_loading = False
+            if not taken:
                 for time, values in zip(run.timestamps_ms.tolist(), run.values, strict=True):
                     source.append(Frame(run.source, time, run.layout, values), Tally(), time - self._own_time_ms)
+
+    def settle_some(self) -> bool:
+        """Do a few milliseconds of what load() left for later, and tell whether there was any.
+
+        Whoever asks for series before all is done waits for the rest of it.
+        """
+        with self._lock:
+            return self._index.enter_some()
 
     def sections(self, start_ms: int, end_ms: int, max_samples: int) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield everything in a time range: for each source, blocks of equal times one after the other.
@@ -331,7 +345,8 @@ class Head(Storage):
 
     def _enter(self, source: Source, series: Sequence[Labels], columns: Sequence[int]) -> list[int]:
         room = max(0, self._max_series - len(self._index))
-        numbers = self._index.add_all(series[:room])
+        series = series[:room]
+        numbers = self._index.add_later(series) if self._is_loading else self._index.add_all(series)
         most = max(numbers, default=0)
         if most >= len(self._places):
             more = np.empty((max(len(self._places), most + 1 - len(self._places)), 2), dtype=np.int64)

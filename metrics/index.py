@@ -21,19 +21,25 @@ NumberArray = NDArray[np.uint32]
 _FEW = 256
 """Up to so many candidates it is quicker to look at each one's labels than to unite and intersect postings."""
 
+_AT_ONCE = 2_000
+"""How many series are entered in one go while others wait for the index."""
+
 _META = re.compile(r"[\\.+*?()\[\]{}^$]")
 
 
 class Index:
     """Series by number, and their numbers by label.
 
-    Numbers of removed series are given out again.
+    Numbers of removed series are given out again. At a start, series may be entered later: whatever needs them all
+    enters first what waits.
     """
 
     def __init__(self) -> None:
         self._labels: list[Labels | None] = []
         self._free: list[int] = []
         self._postings: dict[str, dict[str, array[int]]] = {}
+        self._waiting: list[tuple[list[int], Sequence[Labels]]] = []
+        self._found: _Postings | None = None
         self._generations: dict[str, int] = {}
         self._generation = 0
 
@@ -53,12 +59,35 @@ class Index:
     def add_all(self, series: Sequence[Labels]) -> list[int]:
         """Enter many series and return their numbers."""
         numbers = self._new_numbers(series)
-        enter = _Postings(self._postings)
+        self._enter(numbers, series, _Postings(self._postings))
+        return numbers
+
+    def add_later(self, series: Sequence[Labels]) -> list[int]:
+        """Return the numbers of many series that are entered once somebody asks, or by enter_some()."""
+        numbers = self._new_numbers(series)
+        for start in range(0, len(series), _AT_ONCE):
+            self._waiting.append((numbers[start : start + _AT_ONCE], series[start : start + _AT_ONCE]))
+        return numbers
+
+    def enter_some(self) -> bool:
+        """Enter some of the series that wait, which takes a few milliseconds; tell whether there were any."""
+        if not self._waiting:
+            return False
+        self._found = self._found or _Postings(self._postings)
+        self._enter(*self._waiting.pop(), self._found)
+        if not self._waiting:
+            self._found = None
+        return True
+
+    def _enter(self, numbers: Sequence[int], series: Sequence[Labels], enter: _Postings) -> None:
         for number, labels in zip(numbers, series, strict=True):
             for pair in labels:
                 enter[pair](number)
         self._changed({value for name, value in enter if name == METRIC_NAME} | {""})
-        return numbers
+
+    def _enter_all(self) -> None:
+        while self.enter_some():
+            pass
 
     def _new_numbers(self, series: Sequence[Labels]) -> list[int]:
         reused = [self._free.pop() for _ in range(min(len(self._free), len(series)))]
@@ -70,6 +99,7 @@ class Index:
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Take series out."""
+        self._enter_all()
         gone: dict[tuple[str, str], set[int]] = {}
         names: set[str] = set()
         for number in numbers:
@@ -85,23 +115,28 @@ class Index:
 
     def generation(self, name: str | None) -> int:
         """Return a number that changes whenever series of a metric come or go; None for any metric."""
+        self._enter_all()
         return self._generation if name is None else self._generations.get(name, 0)
 
     def label_names(self) -> list[str]:
         """Return every label name in use."""
+        self._enter_all()
         return list(self._postings)
 
     def label_values(self, name: str) -> list[str]:
         """Return every value of a label."""
+        self._enter_all()
         return list(self._postings.get(name, ()))
 
     def sizes(self) -> Iterator[tuple[str, list[tuple[str, int]]]]:
         """Yield each label name with its values and how many series have them."""
+        self._enter_all()
         for name, postings in self._postings.items():
             yield name, [(value, len(posting)) for value, posting in postings.items()]
 
     def select(self, matchers: Sequence[Matcher]) -> NumberArray:
         """Return the numbers of the series that satisfy every matcher, in no order."""
+        self._enter_all()
         base = self._most_selective(matchers)
         numbers = self._all() if base is None else self._matching(base)
         rest = [matcher for matcher in matchers if matcher is not base]

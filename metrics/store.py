@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from core.clock import Clock
 from core.errors import UserError
-from core.tasks import Tasks, cancel_and_wait
+from core.tasks import OnCrash, Tasks, cancel_and_wait
 from metrics.disk.archive import Archive, Level
 from metrics.disk.entry import Entry
 from metrics.disk.join import join
@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 1.0
 KEEP_SECONDS = 30.0
+_SETTLE_SECONDS = 0.01
 _STOP_SECONDS = 2.0
 _KEPT_LOSSES = 1000
 
@@ -127,6 +128,7 @@ class Store(Storage):
         """
         await asyncio.to_thread(self.open)
         self._running = [
+            self._tasks.spawn(self._settle, name="store-index", on_crash=OnCrash.FORGET),
             self._tasks.spawn(self._sync_regularly, name="store-sync"),
             self._tasks.spawn(self._keep_regularly, name="store-keep"),
         ]
@@ -182,6 +184,10 @@ class Store(Storage):
             self._set_trouble("keep", f"segments: {error.filename or self._folder}: {error.strerror}; tried again soon")
         else:
             self._set_trouble("keep", None)
+
+    async def _settle(self) -> None:
+        while await asyncio.to_thread(self.head.settle_some):
+            await self._clock.sleep(_SETTLE_SECONDS)  # others go first: the daemon has only just become ready
 
     async def _sync_regularly(self) -> None:
         while True:

@@ -91,3 +91,21 @@ def test_series_entered_together_are_found_like_series_entered_one_by_one() -> N
     wanted = [Matcher("__name__", MatchOp.EQUAL, "m1")]
     assert sorted(together.select(wanted).tolist()) == sorted(singly.select(wanted).tolist())
     assert [together.labels(number) for number in numbers] == series
+
+
+def test_series_that_wait_are_entered_before_anybody_is_answered() -> None:
+    series = [labels_of({"__name__": f"m{i % 3}", "x": str(i)}) for i in range(5_000)]
+    wanted = [Matcher("__name__", MatchOp.EQUAL, "m1")]
+    index = Index()
+    before = index.generation("m1")
+    numbers = index.add_later(series)
+    assert len(index) == 5_000
+    assert index.enter_some()
+
+    assert index.generation("m1") != before
+    assert sorted(index.select(wanted).tolist()) == numbers[1::3]
+    assert not index.enter_some()
+
+    index.add_later(series[:1])
+    index.remove(numbers[:1])
+    assert set(index.label_values("x")) == {str(i) for i in range(5_000)}
