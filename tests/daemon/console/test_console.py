@@ -156,7 +156,7 @@ async def test_an_incident_is_worked_on_from_its_page(stage: Stage) -> None:
     now = stage.view.clock.now()
     stage.view.alerting.shown = [
         make_alert("Errors", expr='rate(errors{job="x"}[1m]) > 0.1', active_since=now - 90, fired_at=now - 40),
-        make_alert("Slow"),
+        make_alert("Slow", active_since=now - 60, fired_at=now - 30),
     ]
     stage.view.alerting.opened = [
         make_incident(12, opened_at=now - 40, started_at=now - 90, alerts=("Errors-1", "Slow-1"))
