@@ -68,7 +68,7 @@ class Review:
             f"lasted {spell_duration(self.recover_seconds)}" if self.recover_seconds is not None else "is not over yet"
         )
         by_whom = (
-            f" {incident.acknowledged_by} took it after {spell_duration(self.acknowledge_seconds)}."
+            f" It was taken by {incident.acknowledged_by} after {spell_duration(self.acknowledge_seconds)}."
             if self.acknowledge_seconds is not None
             else " Nobody acknowledged it."
         )

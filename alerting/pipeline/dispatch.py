@@ -120,6 +120,11 @@ class Dispatcher:
                 self._insert(alert, draft, now, is_kept=True)
         for alert in self._alerts.values():
             self._insert(alert, draft, now)
+        for group in self._groups.values():
+            # Looks that have no news are not written down; where there are news, the time of the next look is.
+            if group.has_looked and self._teller.is_told(group):
+                group.skip_to(now)
+                self._schedule(group)
         self._restore_summaries(memory, now)
         self._is_restored = True
         return draft
@@ -283,17 +288,18 @@ class Dispatcher:
                 group.looked(now)
             self._schedule(group)
             return
-        is_first = not group.has_looked
+        is_kept = not group.has_looked
         group.looked(now)
         passing = self._stages.passing(group.route, group.members.values(), now.wall)
+        is_kept = is_kept or len(passing) < len(group.members)
         telling = self._teller.telling(group, passing, now.wall)
         if telling.why and self._teller.needs_message(telling):
             if not self._limiter.allows(group.route.receiver, now.monotonic):
                 self._overflow.setdefault(group.route.receiver, []).append(telling)
                 return
-            is_first = True
+            is_kept = True
         self._teller.tell(telling, draft, now)
-        self._finish(telling, draft, now, is_kept=is_first)
+        self._finish(telling, draft, now, is_kept=is_kept)
 
     def _finish(self, telling: Telling, draft: Decision, now: Moment, *, is_kept: bool = True) -> None:
         """Let ended alerts leave a group after a look."""

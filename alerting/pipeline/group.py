@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from alerting.route import Route
 
 EMPTY_KEPT_SECONDS = 30.0
-"""A group without alerts goes on for so long, so that one that comes back at once waits for the next look."""
+"""A group without alerts goes on for one more interval, at most this long: an alert that comes back at once waits for
+its next look. Alertmanager's goes on until the next cleaning, which comes every 30 s."""
 
 IMMEDIATE_LOOK_SECONDS = 60.0
 """A group with `group_interval` 0 is looked at on each change; and this often, for repeats and ends of silences."""
+
+ROUNDING_SECONDS = 0.001
+"""A time that was stored in Unix seconds comes back on the other clock with a small error: what is due now is past."""
 
 GroupId = tuple[str, str]
 """A route's id and the group's key: unique."""
@@ -65,10 +69,16 @@ class Group:
     def looked(self, now: Moment) -> None:
         """Set the time of the next look; called at each."""
         self.has_looked = True
+        # From now, as Alertmanager does, not from when it was due: data come in a rhythm of their own, and a look that
+        # slips a little behind finds what they brought, where one a little ahead would leave it for the next.
+        self.next = later(now, self.route.group_interval or IMMEDIATE_LOOK_SECONDS)
+
+    def skip_to(self, now: Moment) -> None:
+        """Leave out looks that are past, keeping the rhythm."""
         pause = self.route.group_interval or IMMEDIATE_LOOK_SECONDS
-        # From the time that was due, not from now: what a busy moment delays must not add up.
         late = now.monotonic - self.next.monotonic
-        self.next = later(now, pause - late if 0 <= late < pause else pause)
+        if late >= -ROUNDING_SECONDS:
+            self.next = later(now, pause - max(0.0, late) % pause)
 
     def forget(self, identities: Iterable[str], now: Moment) -> None:
         """Drop members: ended ones that were told."""
@@ -79,14 +89,17 @@ class Group:
 
     def is_over(self, now: Moment) -> bool:
         """Tell whether it has been empty for long enough to be forgotten."""
-        kept = EMPTY_KEPT_SECONDS if self.route.group_interval > 0 else 0.0
-        return self.empty_since is not None and now.monotonic - self.empty_since >= kept
+        return self.empty_since is not None and now.monotonic - self.empty_since >= self._empty_kept
 
     def wake_at(self) -> float:
         """Return the monotonic time at which it wants attention: a look, or its end."""
         if self.empty_since is None:
             return self.next.monotonic
-        return min(self.next.monotonic, self.empty_since + EMPTY_KEPT_SECONDS)
+        return min(self.next.monotonic, self.empty_since + self._empty_kept)
+
+    @property
+    def _empty_kept(self) -> float:
+        return min(EMPTY_KEPT_SECONDS, max(0.0, self.route.group_interval))
 
     def _hurry(self, now: Moment) -> bool:
         is_sooner = self.next.monotonic > now.monotonic

@@ -132,6 +132,15 @@ class Teller:
         key = message_key(notice.receiver, integration.name, body, notice.now)
         return Message(key, notice.receiver, integration.name, notice.group_key, notice.status, body, notice.now)
 
+    def is_told(self, group: Group) -> bool:
+        """Tell whether every address was told of all that a group holds."""
+        alerts = group.members
+        if not all(map(is_firing, alerts.values())):
+            return False
+        receiver = group.route.receiver
+        records = (self._sent.get((receiver, one.name, group.key)) for one in self.integrations(receiver))
+        return all(record is not None and record.firing.issuperset(alerts) for record in records)
+
     def untold(self, group: Group, gone: Collection[str], draft: Decision) -> None:
         """Take note of ended alerts that left a group without being told."""
         for integration in self.integrations(group.route.receiver):

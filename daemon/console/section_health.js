@@ -57,7 +57,7 @@ export function banners({ config, database_trouble: trouble, ready }) {
         )
       : null,
     config.notes?.length
-      ? banner("warn", "notes", "Keys of the configuration have no effect", config.notes.join("\n"))
+      ? banner("warn", "notes", "Notes on the configuration", config.notes.join("\n"))
       : null,
     ready === false ? banner("warn", "starting", "Starting or stopping", "Not everything is at work yet.") : null,
   ];

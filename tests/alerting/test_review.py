@@ -53,7 +53,10 @@ def review(*entries: Entry, **changed: Any) -> Review:
 def test_the_times_are_those_of_the_record() -> None:
     found = review(acknowledged_at=1_000_120.0, acknowledged_by="anna")
     assert (found.detect_seconds, found.acknowledge_seconds, found.recover_seconds) == (30.0, 120.0, 600.0)
-    assert found.summary == "A critical incident of shop / production that lasted 10 min. anna took it after 2 min."
+    assert (
+        found.summary
+        == "A critical incident of shop / production that lasted 10 min. It was taken by anna after 2 min."
+    )
     text = markdown(found)
     assert "| First sign | 1970-01-12 13:46:10 UTC |" in text
     assert "| Recovered | 1970-01-12 13:56:40 UTC, after 10 min |" in text

@@ -100,7 +100,7 @@ SCENARIOS = [
     Scenario("ends_are_not_wanted", [fires(0, a()), ends(2, a())], 1, hooks=[{"send_resolved": False}]),
     Scenario(
         "fires_again_where_ends_are_not_wanted",
-        [fires(0, a()), ends(2, a()), fires(5.5, a())],
+        [fires(0, a()), ends(2, a()), fires(4.2, a())],
         2,
         hooks=[{"send_resolved": False}],
     ),

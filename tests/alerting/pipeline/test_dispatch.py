@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerting.alert import Alert
@@ -243,8 +243,14 @@ TREES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TREES, STEPS, st.sets(st.integers(0, 30)), st.booleans())
+@example(
+    route(),
+    [("fire", "1"), ("wait", "1.4"), ("wait", "9.3"), ("wait", "59.3"), ("fire", "2"), ("wait", "1.0")],
+    {4},
+    False,
+)
 def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
     tree: Route, steps: list[tuple[str, str]], kills: set[int], send_resolved: bool
 ) -> None:
@@ -256,6 +262,9 @@ def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
             killed.begin()
         if what == "silence":
             quiet.silenced ^= {argument}
+            for desk in (steady, killed):
+                desk.dispatcher.hurry_immediate(desk.now)
+                desk.wait(0)
             continue
         for desk in (steady, killed):
             name = hot(desk, argument).identity

@@ -36,17 +36,21 @@ def test_after_the_first_look_even_an_old_alert_waits_for_the_interval() -> None
     assert one.next == later(NOW, 330.0)
 
 
-def test_looks_keep_their_rhythm_though_each_comes_a_little_late() -> None:
+def test_the_next_look_is_an_interval_after_the_one_before() -> None:
     one = group()
-    for number in range(3):
-        one.looked(later(one.next, 0.25))
-        assert one.next == later(NOW, 30.0 + 300.0 * (number + 1))
+    one.looked(later(NOW, 30.25))
+    assert one.next == later(NOW, 330.25)
 
 
-def test_after_a_long_sleep_the_rhythm_begins_anew() -> None:
+def test_looks_that_are_past_can_be_left_out_without_losing_the_rhythm() -> None:
     one = group()
-    one.looked(later(NOW, 10_000.0))
-    assert one.next == later(NOW, 10_300.0)
+    one.looked(later(NOW, 30.0))
+    one.skip_to(later(NOW, 100.0))
+    assert one.next == later(NOW, 330.0)
+    one.skip_to(later(NOW, 330.0))
+    assert one.next == later(NOW, 630.0)
+    one.skip_to(later(NOW, 1000.0))
+    assert one.next == later(NOW, 1230.0)
 
 
 def test_without_an_interval_each_change_is_told_at_once() -> None:

@@ -156,7 +156,7 @@ async def test_an_incident_is_worked_on_from_its_page(stage: Stage) -> None:
     now = stage.view.clock.now()
     stage.view.alerting.shown = [
         make_alert("Errors", expr='rate(errors{job="x"}[1m]) > 0.1', active_since=now - 90, fired_at=now - 40),
-        make_alert("Slow", active_since=now - 60, fired_at=now - 30),
+        make_alert("Slow", active_since=now - 30, fired_at=now - 30),
     ]
     stage.view.alerting.opened = [
         make_incident(12, opened_at=now - 40, started_at=now - 90, alerts=("Errors-1", "Slow-1"))
@@ -169,7 +169,7 @@ async def test_an_incident_is_worked_on_from_its_page(stage: Stage) -> None:
     await stage.page.evaluate("location.hash = '#incident/12'")
     await stage.until("#page .incident-facts", "with Anna")
     await stage.page.wait_for_selector("#page .incident-charts path.line", state="attached")
-    assert await stage.page.evaluate("document.querySelectorAll('#page .threshold').length") == 2
+    await stage.page.wait_for_function("() => document.querySelectorAll('#page .threshold').length === 2")
     await stage.page.click("#page [data-action=note]")
     assert await stage.page.input_value("#person") == "Anna"  # asked once
     await stage.page.fill("#note", "payments time out")
