@@ -274,7 +274,8 @@ def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
                 desk.take(hot(desk, argument))
             elif what == "end" and name in desk.firing:
                 desk.take(over(desk, desk.firing[name]))
-    assert killed.told == steady.told
+    # Sorted, because groups that are due at the same moment are told in any order.
+    assert sorted(killed.told) == sorted(steady.told)
 
 
 @pytest.mark.parametrize("seconds", [5, 1000])
