@@ -251,6 +251,12 @@ TREES = st.sampled_from(
     {4},
     False,
 )
+@example(
+    route(group_by=("i",)),
+    [("fire", "1"), ("fire", "2"), ("end", "2"), ("wait", "11"), ("wait", "29.1"), ("fire", "2"), ("wait", "10.1")],
+    {4},
+    False,
+)
 def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
     tree: Route, steps: list[tuple[str, str]], kills: set[int], send_resolved: bool
 ) -> None:
