@@ -152,7 +152,7 @@ class Alerting:
             settle_seconds=settle_seconds,
         )
         self._configured = asyncio.Event()
-        self._restored = False
+        self._restored = asyncio.Event()
         self._evaluation: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._resolved: deque[Alert] = deque(maxlen=RESOLVED_SHOWN)
@@ -266,12 +266,16 @@ class Alerting:
     @property
     def progress(self) -> float:
         """Monotonic time of the last evaluation round; one comes at least every 15 s once a config is applied."""
-        return self._evaluator.progress if self._restored else self._clock.monotonic()
+        return self._evaluator.progress if self._restored.is_set() else self._clock.monotonic()
 
     @property
     def is_restored(self) -> bool:
         """Whether what the last process wrote down has been read, so that `alerts` is complete."""
-        return self._restored
+        return self._restored.is_set()
+
+    async def until_restored(self) -> None:
+        """Wait for `is_restored`: for as long as the state database cannot be read."""
+        await self._restored.wait()
 
     @property
     def trouble(self) -> str:
@@ -350,9 +354,9 @@ class Alerting:
 
     async def _run(self) -> None:
         await self._configured.wait()
-        if not self._restored:
+        if not self.is_restored:
             await self._restore()
-            self._restored = True
+            self._restored.set()
         await self._evaluator.run()
 
     async def _restore(self) -> None:

@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
@@ -54,6 +55,9 @@ _log = logging.getLogger(__name__)
 
 STOP_SECONDS = 9.0
 """The most that a stop may take: a service manager that waits ten seconds never has to kill us."""
+
+RESTORE_SECONDS = 2.0
+"""The most that becoming ready waits for what the last process wrote down of alerts."""
 
 LAG_SECONDS = 1.0
 
@@ -253,6 +257,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         await self._apply(prepared)
         await self._lifecycle.start()
+        await self._remember()
         self.tasks.spawn(self._measure_lag, name="loop-lag")
         await self._record("daemon.started", "daemon", {"version": __version__, "config": self.config.file})
         if self.store.losses:
@@ -261,6 +266,15 @@ class Daemon:
         self._notifier.ready(self._status_line())
         _log.info("ready: %s", self.web.url)
         _settle_memory()
+
+    async def _remember(self) -> None:
+        """Wait for the alerts and silences of the last process, so that who posts or asks once it is ready is answered.
+
+        A broken database holds this up for a moment only: watching goes on without it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RESTORE_SECONDS):
+                await self.alerting.until_restored()
 
     async def _stop(self) -> None:
         self.ready = False

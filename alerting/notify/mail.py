@@ -7,6 +7,7 @@ import json
 import re
 import smtplib
 import ssl
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, getaddresses
 from hashlib import sha256
@@ -266,7 +267,11 @@ def compose(document: dict[str, Any], key: str, now: float, host: str) -> EmailM
     for name, value in headers.items():
         if name.lower() not in seen and value:
             seen.add(name.lower())
-            mail[name] = value
+            try:
+                mail[name] = value
+            except (IndexError, AttributeError, MessageError) as error:
+                # What Python's parser of addresses does at the end of a text like `ann@`.
+                raise ValueError(f"{name} {value!r} is no list of addresses") from error
     mail.set_content(document["text"] or " ", charset="utf-8")
     if document["html"]:
         mail.add_alternative(document["html"], subtype="html", charset="utf-8")

@@ -21,11 +21,13 @@ class GroupRow:
 
     Attributes:
         next_at: when it is looked at next; Unix seconds.
+        empty_since: since when it has no alerts; Unix seconds, None while it has some.
     """
 
     labels: Mapping[str, str]
     next_at: float
     has_looked: bool
+    empty_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

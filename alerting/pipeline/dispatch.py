@@ -107,7 +107,8 @@ class Dispatcher:
             route = self._route(route_id)
             if route is not None:
                 group = Group(route, row.labels, key, _restored(row.next_at, now), row.has_looked)
-                group.empty_since = now.monotonic
+                since = now if row.empty_since is None else _restored(row.empty_since, now)
+                group.empty_since = since.monotonic
                 self._groups[group.id] = group
                 self._schedule(group)
             else:
@@ -125,6 +126,8 @@ class Dispatcher:
             if group.has_looked and self._teller.is_told(group):
                 group.skip_to(now)
                 self._schedule(group)
+        for group in [group for group in self._groups.values() if group.is_over(now)]:
+            self._remove(group, draft)
         self._restore_summaries(memory, now)
         self._is_restored = True
         return draft
@@ -403,7 +406,10 @@ class Dispatcher:
 
 
 def _row(group: Group) -> GroupRow:
-    return GroupRow(group.labels, group.next.wall, group.has_looked)
+    empty_since = group.empty_since
+    if empty_since is not None:
+        empty_since += group.next.wall - group.next.monotonic
+    return GroupRow(group.labels, group.next.wall, group.has_looked, empty_since)
 
 
 def _worst(group: Group) -> tuple[int, float]:

@@ -35,6 +35,7 @@ MIGRATIONS = (
             " PRIMARY KEY (receiver, integration, group_key))",
         ),
     ),
+    Migration("pipeline", 2, ("ALTER TABLE alert_group ADD COLUMN empty_since REAL",)),
 )
 
 SENT_KEPT_SECONDS = 30 * 86_400.0
@@ -42,7 +43,9 @@ SENT_KEPT_SECONDS = 30 * 86_400.0
 
 _LANE = ("receiver", "integration", "group_key")
 
-_SAVE_GROUP = text("INSERT OR REPLACE INTO alert_group VALUES (:route, :key, :labels, :next_at, :has_looked)")
+_SAVE_GROUP = text(
+    "INSERT OR REPLACE INTO alert_group VALUES (:route, :key, :labels, :next_at, :has_looked, :empty_since)"
+)
 _DROP_GROUP = text("DELETE FROM alert_group WHERE route = :route AND key = :key")
 _SAVE_ENDED = text("INSERT OR REPLACE INTO alert_group_ended VALUES (:route, :key, :identity, :alert)")
 _DROP_ENDED = text("DELETE FROM alert_group_ended WHERE route = :route AND key = :key AND identity = :identity")
@@ -80,8 +83,8 @@ def _write(connection: Connection, statement: TextClause, rows: list[dict[str, A
 def load_memory(connection: Connection, now: float) -> Memory:
     """Return what an earlier process wrote down."""
     groups = {
-        (row.route, row.key): GroupRow(json.loads(row.labels), row.next_at, bool(row.has_looked))
-        for row in connection.execute(text("SELECT route, key, labels, next_at, has_looked FROM alert_group"))
+        (row.route, row.key): GroupRow(json.loads(row.labels), row.next_at, bool(row.has_looked), row.empty_since)
+        for row in connection.execute(text("SELECT * FROM alert_group"))
     }
     ended = [
         ((row.route, row.key), _load(row.alert))
@@ -106,7 +109,12 @@ def _kept(now: float) -> dict[str, float]:
 
 
 def _group_row(row: GroupRow) -> dict[str, Any]:
-    return {"labels": json.dumps(dict(row.labels)), "next_at": row.next_at, "has_looked": row.has_looked}
+    return {
+        "labels": json.dumps(dict(row.labels)),
+        "next_at": row.next_at,
+        "has_looked": row.has_looked,
+        "empty_since": row.empty_since,
+    }
 
 
 def _sent_row(sent: Sent) -> dict[str, Any]:

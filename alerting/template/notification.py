@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -72,6 +73,12 @@ FUNCTIONS: Mapping[str, Function] = {
 }
 
 
+@cache
+def _defaults() -> Mapping[str, Definition]:
+    """Return our own templates, parsed once for all the times that a config is read."""
+    return parse(Source(_read(_DEFAULT_FILE), str(_DEFAULT_FILE)), FUNCTIONS).definitions
+
+
 class Templates:
     """Named templates, ours under the names that Alertmanager documents and the user's, which win.
 
@@ -81,12 +88,11 @@ class Templates:
     """
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
-        self._definitions: dict[str, Definition] = {}
-        for file in (_DEFAULT_FILE, *files):
+        self._definitions: dict[str, Definition] = dict(_defaults())
+        for file in files:
             parsed = parse(Source(_read(file), str(file)), FUNCTIONS)
             self._definitions.update(parsed.definitions)
-            if file is not _DEFAULT_FILE:
-                self._definitions.setdefault(file.name, parsed.main)
+            self._definitions.setdefault(file.name, parsed.main)
         self._texts: dict[str, Parsed] = {}
 
     @property

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from core.errors import ConfigError, WatchkeeperError
@@ -50,11 +51,19 @@ def _run(arguments: list[str]) -> int:
     direct = plain_start(arguments)
     if direct is not None:
         return direct.run()
-    from daemon.cli.commands import app  # noqa: PLC0415 - the daemon itself needs none of it
-
     # Outside its standalone mode typer gives back what the command returned, or the code of an Exit.
-    result = app(args=arguments, prog_name="watchkeeper", standalone_mode=False)
+    result = _command()(args=arguments, prog_name="watchkeeper", standalone_mode=False)
     return result if isinstance(result, int) else OK
+
+
+@cache
+def _command() -> Callable[..., object]:
+    """Return all commands, put together once for a process."""
+    from typer.main import get_command  # noqa: PLC0415 - the daemon itself needs none of it
+
+    from daemon.cli.commands import app  # noqa: PLC0415
+
+    return get_command(app)
 
 
 def _explain(error: Exception) -> int:

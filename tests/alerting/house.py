@@ -133,7 +133,7 @@ async def house(
 
 async def restored(alerting: Alerting) -> None:
     """Wait until the state of the last process has been read."""
-    await eventually(lambda: alerting._restored)
+    await eventually(lambda: alerting.is_restored)
 
 
 async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -88,7 +88,10 @@ async def test_merge_and_split_move_alerts_for_good(tmp_path: Path) -> None:
             await desk.split(merged.id, ["nonsense"], ANNA)
 
 
-async def test_nothing_is_said_to_be_done_while_nothing_can_be_written(tmp_path: Path) -> None:
+async def test_nothing_is_said_to_be_done_while_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.db.database.LOCK_WAIT_SECONDS", 0.05)
     async with house(tmp_path, config_of(RULES)) as here:
         incident = await burning(here)
         with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as other:

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -201,6 +201,7 @@ def test_a_mistake_is_named(keys: dict[str, Any], words: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=200))
+@example("", "ann@", "")
 def test_any_text_makes_a_mail_or_a_clear_refusal(subject: str, to: str, text: str) -> None:
     headers = {"From": "w@example.org", "To": " ".join(to.split()), "Subject": " ".join(subject.split())}
     document = {"headers": headers, "thread": "t", "text": text, "html": text}

@@ -226,7 +226,8 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("fire"), st.sampled_from("1234")),
         st.tuples(st.just("end"), st.sampled_from("1234")),
-        st.tuples(st.just("wait"), st.floats(0.1, 90).map(lambda seconds: f"{seconds:.1f}")),
+        # Never a sum that is an interval: a look that is due just when it is killed may come before or after it.
+        st.tuples(st.just("wait"), st.floats(0.1, 90).map(lambda seconds: f"{seconds:.1f}03")),
         st.tuples(st.just("silence"), st.sampled_from("1234")),
     ),
     max_size=30,
@@ -247,6 +248,12 @@ TREES = st.sampled_from(
 @example(
     route(),
     [("fire", "1"), ("wait", "1.4"), ("wait", "9.3"), ("wait", "59.3"), ("fire", "2"), ("wait", "1.0")],
+    {4},
+    False,
+)
+@example(
+    route(group_by=("i",)),
+    [("fire", "1"), ("fire", "2"), ("end", "2"), ("wait", "11"), ("wait", "29.1"), ("fire", "2"), ("wait", "10.1")],
     {4},
     False,
 )
@@ -273,7 +280,8 @@ def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
                 desk.take(hot(desk, argument))
             elif what == "end" and name in desk.firing:
                 desk.take(over(desk, desk.firing[name]))
-    assert killed.told == steady.told
+    # Sorted, because groups that are due at the same moment are told in any order.
+    assert sorted(killed.told) == sorted(steady.told)
 
 
 @pytest.mark.parametrize("seconds", [5, 1000])

@@ -149,6 +149,7 @@ async def test_what_cannot_be_made_durable_is_not_answered_as_if_it_were(tmp_pat
             await asyncio.wait_for(posting, 20)
         assert receiver.arrived.empty()
         await here.database.start()
+        await here.clock.advance(60)
 
 
 async def test_the_memory_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def size(values: FloatArray) -> float:
     return sum(len(part.data) for part in encode(values)) / values.size
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(SHAPE.flatmap(lambda shape: arrays.arrays(np.float64, shape, elements=VALUE)), st.data())
 def test_columns_come_back_bit_for_bit(values: FloatArray, data: st.DataObject) -> None:
     bits = values.view(np.uint64)
