@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from alerting.alert import Alert, AlertState, Moment, Transition, alert_id, severity_of
+from alerting.pipeline.deadline import Deadlines
 from metrics.label import Labels, labels_of
 
 ENDED_KEPT_SECONDS = 1800.0
@@ -88,6 +89,8 @@ class Posted:
     def __init__(self) -> None:
         self.resolve_timeout = 300.0
         self._known: dict[Labels, tuple[Alert, Span]] = {}
+        self._ends: Deadlines[Labels] = Deadlines()
+        self._forgotten_at: Deadlines[Labels] = Deadlines()
 
     def restore(self, alerts: Iterable[Alert], now: float) -> None:
         """Take back alerts that fired when the last process ended.
@@ -98,7 +101,7 @@ class Posted:
             ends_at = alert.expires_at if alert.expires_at is not None else now
             grace = min(self.resolve_timeout, max(0.0, ends_at - alert.updated_at))
             span = Span(alert.started_at, max(ends_at, now + grace), is_timeout=True, posted_at=alert.updated_at)
-            self._known[tuple(sorted(alert.labels.items()))] = replace(alert, expires_at=span.ends_at), span
+            self._fires(tuple(sorted(alert.labels.items())), replace(alert, expires_at=span.ends_at), span)
 
     def post(self, alerts: Iterable[PostedAlert], now: Moment) -> list[Update]:
         """Take in posted alerts and return what changed, in their order."""
@@ -106,17 +109,13 @@ class Posted:
 
     def expire(self, now: Moment) -> list[Update]:
         """Return the alerts whose time has passed, and forget those that ended long ago."""
-        updates = []
-        for key, (alert, span) in list(self._known.items()):
-            if alert.state is AlertState.FIRING and span.ends_at <= now.wall:
-                updates.append(self._end(key, alert, span))
-            elif alert.state is AlertState.RESOLVED and span.ends_at + ENDED_KEPT_SECONDS <= now.wall:
-                del self._known[key]
-        return updates
+        for key in self._forgotten_at.pop_until(now.wall):
+            del self._known[key]
+        return [self._end(key, *self._known[key]) for key in self._ends.pop_until(now.wall)]
 
     def next_end(self) -> float | None:
         """Return the Unix time at which the next of them ends by itself; None when none fires."""
-        return min((span.ends_at for _, span in self.firing()), default=None)
+        return self._ends.next()
 
     def firing(self) -> Iterator[tuple[Alert, Span]]:
         """Yield the alerts that fire."""
@@ -134,7 +133,7 @@ class Posted:
         if is_over:
             return self._end(key, _continued(old, posted, span), span)
         alert = _continued(old, posted, span)
-        self._known[key] = alert, span
+        self._fires(key, alert, span)
         is_news = (alert.annotations, alert.fired_at) != (old.annotations, old.fired_at)
         return Update(None, alert, is_news)
 
@@ -157,12 +156,19 @@ class Posted:
             expires_at=span.ends_at,
             updated_at=span.posted_at,
         )
-        self._known[key] = alert, span
+        self._forgotten_at.drop(key)
+        self._fires(key, alert, span)
         return Update(Transition.FIRING, alert)
+
+    def _fires(self, key: Labels, alert: Alert, span: Span) -> None:
+        self._known[key] = alert, span
+        self._ends.set(key, span.ends_at)
 
     def _end(self, key: Labels, alert: Alert, span: Span) -> Update:
         over = replace(alert, state=AlertState.RESOLVED, resolved_at=span.ends_at, expires_at=None)
         self._known[key] = over, span
+        self._ends.drop(key)
+        self._forgotten_at.set(key, span.ends_at + ENDED_KEPT_SECONDS)
         return Update(Transition.RESOLVED, over)
 
 
