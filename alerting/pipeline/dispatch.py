@@ -25,6 +25,7 @@ from alerting.pipeline.teller import Receivers, Teller, Telling
 if TYPE_CHECKING:
     from alerting.inhibit import Inhibitor, InhibitRule
     from alerting.route import Route
+    from alerting.route_index import RouteIndex
     from alerting.time_interval import TimeIntervals
 
 LOOKS_TOGETHER = 200
@@ -72,6 +73,7 @@ class Dispatcher:
         self._teller = teller
         self._limiter = Limiter()
         self._settings = Settings()
+        self._routes: RouteIndex | None = None
         self._alerts: dict[str, Alert] = {}
         self._groups: dict[GroupId, Group] = {}
         self._places: dict[str, list[Group]] = {}
@@ -85,6 +87,7 @@ class Dispatcher:
     def configure(self, settings: Settings, now: Moment) -> Decision:
         """Follow a new config; alerts go to their groups under the new routes, which go on where they had been."""
         self._settings = settings
+        self._routes = _index(settings.route)
         self._limiter.limit = settings.notification_limit
         self._teller.configure(settings.receivers)
         self._stages.configure(self._inhibitor(settings.inhibit_rules), settings.intervals)
@@ -195,9 +198,9 @@ class Dispatcher:
         """Return how it stands with each firing alert, and each that waits for its end to be told, by identity."""
         found = {alert.identity: alert for group in self._groups.values() for alert in group.members.values()}
         found |= self._alerts
-        root = self._settings.route
+        routes = self._routes
         return {
-            identity: (alert, self._stages.status(alert, root.match(alert.labels) if root else [], now))
+            identity: (alert, self._stages.status(alert, routes.match(alert.labels) if routes else [], now))
             for identity, alert in found.items()
         }
 
@@ -241,11 +244,11 @@ class Dispatcher:
 
     def _groups_of(self, alert: Alert, now: Moment) -> Iterator[Group]:
         """Yield the groups of an alert; those that are not there yet are made."""
-        if self._settings.route is None:
+        if self._routes is None:
             return
         from alerting.route import group_key, group_labels  # noqa: PLC0415 - needed only where there are alerts
 
-        for route in self._settings.route.match(alert.labels):
+        for route in self._routes.match(alert.labels):
             labels = group_labels(route, alert.labels)
             key = group_key(route, labels)
             group = self._groups.get((route.id, key))
@@ -400,6 +403,14 @@ class Dispatcher:
         if not external or alert.is_posted:
             return alert
         return replace(alert, labels={**external, **alert.labels})
+
+
+def _index(route: Route | None) -> RouteIndex | None:
+    if route is None:
+        return None
+    from alerting.route_index import RouteIndex  # noqa: PLC0415 - needed only where there are routes
+
+    return RouteIndex(route)
 
 
 def _row(group: Group) -> GroupRow:

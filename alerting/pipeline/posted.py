@@ -173,9 +173,10 @@ class Posted:
 
 
 def _continued(old: Alert, posted: PostedAlert, span: Span) -> Alert:
+    is_same = old.annotations == posted.annotations
     return replace(
         old,
-        annotations=dict(posted.annotations),
+        annotations=old.annotations if is_same else dict(posted.annotations),
         active_since=span.starts_at,
         fired_at=span.starts_at,
         generator_url=posted.generator_url,
