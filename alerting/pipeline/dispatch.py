@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LOOKS_TOGETHER = 200
 """So many groups are looked at before others may run; further ones follow at once."""
 
+ALERTS_TOGETHER = 500
+"""After groups with so many alerts in all, too, others may run."""
+
 DEFAULT_LIMIT = 50
 
 
@@ -161,7 +164,7 @@ class Dispatcher:
                     group.members[alert.identity] = alert
 
     def look(self, now: Moment) -> Decision:
-        """Look at groups that are due, at most LOOKS_TOGETHER."""
+        """Look at groups that are due, at most LOOKS_TOGETHER, or those of ALERTS_TOGETHER."""
         draft = Decision()
         self._look_at_due(draft, now)
         return draft
@@ -262,8 +265,11 @@ class Dispatcher:
     def _look_at_due(self, draft: Decision, now: Moment) -> None:
         if not self._looking:
             self._looking.extend(self._pop_due(now))
-        for _ in range(min(LOOKS_TOGETHER, len(self._looking))):
-            self._look(self._looking.popleft(), draft, now)
+        looks, alerts = 0, 0
+        while self._looking and looks < LOOKS_TOGETHER and alerts < ALERTS_TOGETHER:
+            group = self._looking.popleft()
+            looks, alerts = looks + 1, alerts + len(group.members)
+            self._look(group, draft, now)
         if not self._looking:
             for receiver, tellings in self._overflow.items():
                 self._tell_in_sum(receiver, tellings, draft, now)
