@@ -18,6 +18,9 @@ from pathlib import Path
 
 import psutil
 
+_CHECKOUT = {"PYTHONPATH": str(Path(__file__).parents[1])}
+"""Programs run in folders of their own, where another checkout that is installed would be measured instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -68,7 +71,12 @@ def running(name: str, argv: Sequence[str], folder: Path, **environment: str) ->
     """Start a program, its output in `folder`, and end it by its pid."""
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, cwd=folder
+            argv,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **_CHECKOUT, **environment},
+            cwd=folder,
         )
     try:
         yield Peer(name, process)
