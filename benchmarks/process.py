@@ -18,8 +18,7 @@ from pathlib import Path
 
 import psutil
 
-_CHECKOUT = {"PYTHONPATH": str(Path(__file__).parents[1])}
-"""Programs run in folders of their own, where another checkout that is installed would be measured instead."""
+_CHECKOUT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +67,10 @@ def program(name: str) -> str:
 
 @contextmanager
 def running(name: str, argv: Sequence[str], folder: Path, **environment: str) -> Iterator[Peer]:
-    """Start a program, its output in `folder`, and end it by its pid."""
+    """Start a program, its output in `folder`, and end it by its pid; a daemon is that of this checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(_CHECKOUT), **environment}
     with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            argv,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **_CHECKOUT, **environment},
-            cwd=folder,
-        )
+        process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd=folder)
     try:
         yield Peer(name, process)
     finally:

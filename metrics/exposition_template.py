@@ -1,12 +1,15 @@
 """What a target's last body looked like apart from its values, and how to read the next one by it.
 
 A body is the same template with other values when each line's text before the value is what it was. That is compared,
-and the values are cut out, by array operations over all bytes at once.
+and the values are cut out, by array operations over all bytes at once. Where few lines differ from those of the body
+before, which is usual, only these are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
+from operator import ne
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,13 @@ _NUMBER_BYTES = b"0123456789+-.eEnNaAiIfFtTyY\n"
 
 Bytes = NDArray[np.uint8]
 
+_MOST_CHANGED = 3
+"""Array operations over the whole body are quicker than reading line by line what changed where more than one line in
+so many did."""
+
+_PATIENCE = 20
+"""After a body of which much had changed, the lines of so many are not looked at one by one."""
+
 
 class Template:
     """The text of a body without its values.
@@ -32,7 +42,7 @@ class Template:
         kept: which samples were kept, None for all.
     """
 
-    __slots__ = ("_is_sample", "_kept", "_prefixes", "_skeleton", "openmetrics")
+    __slots__ = ("_is_sample", "_kept", "_last", "_prefixes", "_skeleton", "_wait", "openmetrics")
 
     def __init__(
         self,
@@ -48,6 +58,9 @@ class Template:
         self._prefixes = np.array(prefixes, dtype=np.int32)
         self._is_sample = np.zeros(len(prefixes), dtype=np.bool_)
         self._is_sample[np.array(sample_lines, dtype=np.intp)] = True
+        # One assignment, so that a body that is read in a thread, and one that is not, do not harm each other.
+        self._last: tuple[list[bytes], FloatArray] | None = None
+        self._wait = 0
         self._skeleton: Bytes = np.empty(0, dtype=np.uint8)
         cut = self._cut(body)
         assert cut is not None, "a template must fit the body that it was made of"
@@ -59,17 +72,51 @@ class Template:
         Args:
             body: ends with a newline.
         """
-        cut = self._cut(body)
-        if cut is None or not np.array_equal(cut[0], self._skeleton):
+        self._wait -= 1
+        lines = body.split(b"\n") if self._wait <= 0 else []
+        values, times = self._changed(lines), None
+        if values is None:
+            cut = self._cut(body)
+            if cut is None or not np.array_equal(cut[0], self._skeleton):
+                return None
+            try:
+                values, times = _read_column(cut[1], int(self._is_sample.sum()), openmetrics=self.openmetrics)
+            except (ValueError, OverflowError, LineError):
+                return None
+        self._last = (lines, values) if lines and times is None else None
+        if self._kept is None:
+            return values, times
+        return values[self._kept], None if times is None else times[self._kept]
+
+    def _changed(self, lines: Sequence[bytes]) -> FloatArray | None:
+        """Return the values of the last body with those of the lines that differ; None where that is no way."""
+        if self._last is None or len(lines) != len(self._last[0]):
             return None
+        before, values = self._last
+        changed = list(compress(range(len(lines)), map(ne, lines, before)))
+        if not changed:
+            return values
+        if len(changed) * _MOST_CHANGED > len(lines):
+            self._wait = _PATIENCE
+            return None
+        if not self._is_sample[changed].all():
+            return None
+        texts = []
+        for line, prefix in zip(changed, self._prefixes[changed].tolist(), strict=True):
+            if lines[line][:prefix] != before[line][:prefix] or len(lines[line]) == prefix:
+                return None
+            texts.append(lines[line][prefix:] + b"\n")
         try:
-            column = _read_column(cut[1], int(self._is_sample.sum()), openmetrics=self.openmetrics)
+            column, times = _read_column(
+                np.frombuffer(b"".join(texts), dtype=np.uint8), len(changed), openmetrics=self.openmetrics
+            )
         except (ValueError, OverflowError, LineError):
             return None
-        if self._kept is None:
-            return column
-        values, times = column
-        return values[self._kept], None if times is None else times[self._kept]
+        if times is not None:
+            return None
+        values = values.copy()
+        values[np.searchsorted(self._is_sample.nonzero()[0], changed)] = column
+        return values
 
     def known_series(self, layout: Layout) -> dict[str, Labels]:
         """Return the series by the text before their value, less one space."""

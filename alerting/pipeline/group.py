@@ -23,6 +23,9 @@ its next look. Alertmanager's goes on until the next cleaning, which comes every
 IMMEDIATE_LOOK_SECONDS = 60.0
 """A group with `group_interval` 0 is looked at on each change; and this often, for repeats and ends of silences."""
 
+ROUNDING_SECONDS = 0.001
+"""A time that was stored in Unix seconds comes back on the other clock with a small error: what is due now is past."""
+
 GroupId = tuple[str, str]
 """A route's id and the group's key: unique."""
 
@@ -74,8 +77,8 @@ class Group:
         """Leave out looks that are past, keeping the rhythm."""
         pause = self.route.group_interval or IMMEDIATE_LOOK_SECONDS
         late = now.monotonic - self.next.monotonic
-        if late >= 0:
-            self.next = later(now, pause - late % pause)
+        if late >= -ROUNDING_SECONDS:
+            self.next = later(now, pause - max(0.0, late) % pause)
 
     def forget(self, identities: Iterable[str], now: Moment) -> None:
         """Drop members: ended ones that were told."""

@@ -25,6 +25,9 @@ MAX_PAUSE_SECONDS = 60.0
 POSTS_TOGETHER = 100
 COMMIT_SECONDS = 10.0
 
+RESTORE_SECONDS = 5.0
+"""So long a post waits for what the last process knew; that is read right after a start."""
+
 
 class Pipeline:
     """Decides who is told what and when.
@@ -62,7 +65,7 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._silences_change_at: float | None = None
-        self._is_restored = False
+        self._restored = asyncio.Event()
 
     async def start(self) -> None:
         """Begin to look at groups when they are due; for after `restore`."""
@@ -92,7 +95,7 @@ class Pipeline:
         self._posted.restore(posted, now.wall)
         firing = [*own, *(alert for alert, _ in self._posted.firing())]
         decision = self._dispatcher.restore(memory, firing, now)
-        self._is_restored = True
+        self._restored.set()
         if not decision.is_empty:
             self._on_decided(decision, now)
         self._woken()
@@ -107,10 +110,13 @@ class Pipeline:
         """Take in alerts of others.
 
         Returns when what they changed is durable.
-        Raises: StoreUnavailableError: it cannot be made durable now, or the daemon has only just begun to start.
+        Raises: StoreUnavailableError: it cannot be made durable now, or what the last process knew is not read yet.
         """
-        if not self._is_restored:
-            raise StoreUnavailableError("the daemon is still reading its state; post the alerts again")
+        try:
+            async with asyncio.timeout(RESTORE_SECONDS):
+                await self._restored.wait()
+        except TimeoutError:
+            raise StoreUnavailableError("the daemon is still reading its state; post the alerts again") from None
         self._measurement.posted.inc(len(alerts))
         for start in range(0, len(alerts), POSTS_TOGETHER):
             now = self._now()

@@ -136,3 +136,41 @@ def test_body_reads_the_same_whatever_was_read_before(kind: str, series_of_bodie
         known, parsed = outcome(whole, kind, previous)
         assert known == fresh
         previous = parsed or previous
+
+
+LINES = ["# TYPE a counter", "# HELP a b", *(f'a{{n="{n}"}} {n}' for n in range(12)), "b 1", "b 2", "c NaN", ""]
+MUTATED = [
+    'a{n="3"} 4',
+    'a{n="3"} 5 6',
+    'a{n="3"} ',
+    'a{n="3"}',
+    'a{n="33"} 7',
+    "b 0x1",
+    "b -Inf",
+    "# HELP a c",
+    "b 1_0",
+    "c 5",
+]
+
+
+@given(
+    edits=st.lists(
+        st.lists(st.tuples(st.integers(0, len(LINES) - 1), st.sampled_from(MUTATED)), max_size=3), max_size=8
+    ),
+    kind=st.sampled_from([TEXT, OPENMETRICS]),
+)
+def test_body_of_which_a_few_lines_changed_reads_as_it_would_alone(
+    edits: list[list[tuple[int, str]]], kind: str
+) -> None:
+    previous: Parsed | None = None
+    for edit in [[], [], *edits]:
+        lines = list(LINES)
+        for place, text in edit:
+            lines[place] = text
+        if kind == OPENMETRICS:  # it has no blank lines, but an end
+            lines = [*filter(None, lines), "# EOF"]
+        body = "\n".join(lines) + "\n"
+        known, parsed = outcome(body, kind, previous)
+        fresh, _ = outcome(body, kind, None)
+        assert known == fresh
+        previous = parsed or previous

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerting.alert import Alert
@@ -244,6 +244,12 @@ TREES = st.sampled_from(
 
 @settings(max_examples=200, deadline=None)
 @given(TREES, STEPS, st.sets(st.integers(0, 30)), st.booleans())
+@example(
+    route(),
+    [("fire", "1"), ("wait", "1.4"), ("wait", "9.3"), ("wait", "59.3"), ("fire", "2"), ("wait", "1.0")],
+    {4},
+    False,
+)
 def test_a_restart_at_any_moment_changes_nothing_of_what_is_told(
     tree: Route, steps: list[tuple[str, str]], kills: set[int], send_resolved: bool
 ) -> None:

@@ -133,3 +133,14 @@ def test_time_that_the_daemon_was_down_does_not_end_an_alert(
     book = Posted()
     book.restore([stored(expires_at, updated_at)], 20_000.0)
     assert book.next_end() == expected
+
+
+def test_an_end_that_is_posted_ever_later_leaves_nothing_behind() -> None:
+    posted = Posted()
+    for second in range(5_000):
+        posted.post([PostedAlert({"alertname": "Hot"}, {}, ends_at=1e6 + second)], Moment(second, second))
+    assert posted.next_end() == 1e6 + 4_999
+    assert posted.expire(Moment(1e6 + 4_998, 0)) == []
+    (update,) = posted.expire(Moment(1e6 + 4_999, 0))
+    assert update.transition is Transition.RESOLVED
+    assert posted.next_end() is None
