@@ -96,6 +96,8 @@ class _Round:
         self._next_id = next_id
         self._now = now
         self._incidents = {incident.id: incident for incident in known}
+        # None ends before all that fired are placed, and a storm of new incidents asks often.
+        self._closed = sorted((one.id for one in self._incidents.values() if not one.is_open), reverse=True)
         self._about: defaultdict[str, list[int]] = defaultdict(list)
         self._joining: defaultdict[int, list[Alert]] = defaultdict(list)
         self._related: dict[str, int | None] = {}
@@ -201,12 +203,14 @@ class _Round:
         return None
 
     def _lately_closed(self, subject: str) -> Incident | None:
+        if self._correlation.reopen_seconds <= 0:
+            return None
         after = self._now - self._correlation.reopen_seconds
-        for incident in sorted(self._incidents.values(), key=lambda incident: -incident.id):
+        for number in self._closed:
+            incident = self._incidents[number]
             closed_at = incident.resolved_at
             if (
-                self._correlation.reopen_seconds > 0
-                and incident.status is IncidentStatus.RESOLVED
+                incident.status is IncidentStatus.RESOLVED
                 and incident.merged_into is None
                 and closed_at is not None
                 and closed_at >= after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from alerting.alert import Alert, Transition
@@ -20,7 +21,10 @@ class Incidents:
         self._open: dict[int, Incident] = {}
         self._closed: dict[int, Incident] = {}
         self._next_id = 1
+        self._owned: Counter[str] = Counter()
         self._loose: dict[str, dict[str, Alert]] = {}
+        self._loose_subject: dict[str, str] = {}
+        self._newly_owned: set[str] = set()
         self._of_alert: dict[str, int] = {}
 
     def restore(
@@ -49,7 +53,8 @@ class Incidents:
     def update(self, changes: Sequence[tuple[Transition, Alert]], now: float) -> list[IncidentEvent]:
         """Return what the alert transitions of one round do to incidents, and follow."""
         known = (*self._closed.values(), *self._open.values())
-        loose = {subject: alerts.values() for subject, alerts in self._loose.items()}
+        subjects = {subject_of(alert.labels) for _, alert in changes}
+        loose = {subject: self._loose[subject].values() for subject in subjects if subject in self._loose}
         events = decide(known, changes, next_id=self._next_id, now=now, correlation=self.correlation, loose=loose)
         self.apply(events)
         self._note_loose(changes)
@@ -57,15 +62,22 @@ class Incidents:
 
     def _note_loose(self, changes: Iterable[tuple[Transition, Alert]]) -> None:
         """Remember which alerts fire without an incident."""
-        owned = {alert for incident in self._open.values() for alert in incident.active}
+        # Only what changed is looked at: an alert more must not cost a look at all the others.
+        touched = {self._loose_subject[alert] for alert in self._newly_owned if alert in self._loose_subject}
+        self._newly_owned.clear()
         for transition, alert in changes:
             subject = subject_of(alert.labels)
-            if transition is Transition.FIRING and alert.id not in owned:
+            if transition is Transition.FIRING and alert.id not in self._owned:
                 self._loose.setdefault(subject, {})[alert.id] = alert
+                self._loose_subject[alert.id] = subject
             elif transition is not Transition.PENDING and subject in self._loose:
                 self._loose[subject].pop(alert.id, None)
-        for subject in [subject for subject, alerts in self._loose.items() if not alerts.keys() - owned]:
-            del self._loose[subject]
+                self._loose_subject.pop(alert.id, None)
+                touched.add(subject)
+        for subject in touched:
+            if all(alert in self._owned for alert in self._loose[subject]):
+                for alert_id in self._loose.pop(subject):
+                    del self._loose_subject[alert_id]
 
     def apply(self, events: Iterable[IncidentEvent]) -> None:
         """Follow events that were decided elsewhere."""
@@ -75,12 +87,27 @@ class Incidents:
             before = self._open.pop(incident.id, None) or self._closed.pop(incident.id, None)
             known = len(before.alerts) if before is not None and not event.moved else 0
             self._of_alert.update((alert, incident.id) for alert in incident.alerts[known:])
+            self._own(before, incident)
             if incident.is_open:
                 self._open[incident.id] = incident
             else:
                 self._closed[incident.id] = incident
         while len(self._closed) > CLOSED_KEPT:
             self._forget(next(iter(self._closed)))
+
+    def _own(self, before: Incident | None, after: Incident) -> None:
+        """Follow which alerts belong to open incidents."""
+        old = before.active if before is not None and before.is_open else frozenset()
+        new = after.active if after.is_open else frozenset()
+        if old is new:
+            return
+        for alert in new - old:
+            self._owned[alert] += 1
+            self._newly_owned.add(alert)
+        for alert in old - new:
+            self._owned[alert] -= 1
+            if not self._owned[alert]:
+                del self._owned[alert]
 
     def _forget(self, number: int) -> None:
         for alert in self._closed.pop(number).alerts:

@@ -28,7 +28,7 @@ from core.backoff import backoff_seconds
 from core.clock import Clock
 from core.db.database import Database
 from core.errors import StoreUnavailableError
-from core.logbook import Logbook
+from core.logbook import Logbook, write_all
 
 _log = logging.getLogger(__name__)
 
@@ -194,5 +194,4 @@ def _write(connection: Connection, batches: Sequence[Batch]) -> None:
         save_messages(connection, batch.messages)
         save_memory(connection, batch.decision)
         save_settlements(connection, batch.settlements, batch.time)
-        for entry in batch.entries:
-            entry(connection)
+        write_all(connection, batch.entries)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -68,6 +69,8 @@ class Silences:
         self._silences: dict[str, Silence] = {}
         self._index = SilenceIndex()
         self._changing = asyncio.Lock()
+        self._next: tuple[float, float | None] | None = None
+        self._forget_at = 0.0
         gauge = Gauge("watchkeeper_silences", "Silences that are kept, by state.", ["state"], registry=registry)
         for state in SilenceState:
             gauge.labels(state.value).set_function(partial(self._count, state))
@@ -80,6 +83,7 @@ class Silences:
         kept = await self._database.read(_load)
         now = self._clock.now()
         self._silences = {silence.id: silence for silence in kept if not _is_forgotten(silence, now)}
+        self._next = None
         self._rebuild(now)
 
     async def stop(self) -> None:
@@ -144,8 +148,13 @@ class Silences:
 
     def next_change(self, now: float) -> float | None:
         """Return when the next silence begins or ends by itself (Unix seconds); None where none will."""
+        if self._next is not None:
+            since, until = self._next
+            if since <= now and (until is None or now < until):
+                return until
         moments = (moment for silence in self._silences.values() for moment in (silence.starts_at, silence.ends_at))
-        return min((moment for moment in moments if moment > now), default=None)
+        self._next = now, min((moment for moment in moments if moment > now), default=None)
+        return self._next[1]
 
     async def _write(self, change: SilenceChange, actor: str, now: float) -> None:
         entries = [self._entry("created" if change.is_new else "updated", change.saved, actor)]
@@ -165,6 +174,8 @@ class Silences:
         for silence in silences:
             self._silences[silence.id] = silence
             self._index.put(silence)
+            self._forget_at = min(self._forget_at, silence.ends_at + KEPT_SECONDS)
+        self._next = None
         self._forget(now)
         self._on_changed()
 
@@ -181,9 +192,12 @@ class Silences:
 
     def _forget(self, now: float) -> bool:
         """Forget the silences that ended long ago, and tell whether there were any."""
+        if now < self._forget_at:
+            return False
         old = [silence.id for silence in self._silences.values() if _is_forgotten(silence, now)]
         for id_ in old:
             del self._silences[id_]
+        self._forget_at = min((one.ends_at for one in self._silences.values()), default=math.inf) + KEPT_SECONDS
         if old:
             self._rebuild(now)
         return bool(old)

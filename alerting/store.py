@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -26,15 +27,16 @@ _SAVE = text(
     " :severity, :active_since, :fired_at, :resolved_at, :missing_since, :value, :expr, :reason, :generator_url,"
     " :expires_at, :updated_at)"
 )
+_DROP = text("DELETE FROM alert WHERE id = :id")
 
 
 def save_changes(connection: Connection, changes: Sequence[Change]) -> None:
     """Write alerts as they are after their changes; a pending one that went away without firing is forgotten."""
-    for change in changes:
-        if change.transition is Transition.INACTIVE:
-            connection.execute(text("DELETE FROM alert WHERE id = :id"), {"id": change.alert.id})
+    for is_gone, some in groupby(changes, lambda change: change.transition is Transition.INACTIVE):
+        if is_gone:
+            connection.execute(_DROP, [{"id": change.alert.id} for change in some])
         else:
-            connection.execute(_SAVE, _row(change))
+            connection.execute(_SAVE, [_row(change) for change in some])
     if any(change.transition is Transition.RESOLVED for change in changes):
         count = connection.execute(text("SELECT count(*) FROM alert WHERE state = 'resolved'")).scalar()
         if int(count or 0) > RESOLVED_KEPT + RESOLVED_SLACK:

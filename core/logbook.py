@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -83,8 +84,7 @@ class Logbook:
         self, kind: str, subject: str, data: Mapping[str, Any], *, actor: str = "watchkeeper"
     ) -> Callable[[Connection], Entry]:
         """Return the write of one entry, for callers that commit it together with the change it records."""
-        time = self._clock.now()
-        return lambda connection: _append(connection, time, kind, subject, actor, data)
+        return _Appending(self._clock.now(), kind, subject, actor, data)
 
     async def read(
         self, *, after: int = 0, limit: int = 1000, kind: str = "", subject: str = "", newest: bool = False
@@ -151,30 +151,61 @@ def _first_since(connection: Connection, moment: float) -> int:
     return low
 
 
-def _append(connection: Connection, time: float, kind: str, subject: str, actor: str, data: Mapping[str, Any]) -> Entry:
-    head = connection.execute(text("SELECT number, hash FROM logbook_head WHERE id = 1")).one_or_none()
-    number, previous = (int(head[0]) + 1, str(head[1])) if head else (1, GENESIS)
-    body = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    digest = _digest(number, time, kind, subject, actor, body, previous)
-    values = {
-        "number": number, "time": time, "kind": kind, "subject": subject, "actor": actor, "data": body,
-        "previous": previous, "hash": digest,
-    }  # fmt: skip
-    connection.execute(
-        text(
-            "INSERT INTO logbook_entry (number, time, kind, subject, actor, data, previous, hash)"
-            " VALUES (:number, :time, :kind, :subject, :actor, :data, :previous, :hash)"
-        ),
-        values,
-    )
-    connection.execute(
-        text(
-            "INSERT INTO logbook_head (id, number, hash) VALUES (1, :number, :hash)"
-            " ON CONFLICT (id) DO UPDATE SET number = excluded.number, hash = excluded.hash"
-        ),
-        {"number": number, "hash": digest},
-    )
-    return Entry(number, time, kind, subject, actor, json.loads(body), previous, digest)
+@dataclass(frozen=True, slots=True)
+class _Appending:
+    """The write of one entry."""
+
+    time: float
+    kind: str
+    subject: str
+    actor: str
+    data: Mapping[str, Any]
+
+    def __call__(self, connection: Connection) -> Entry:
+        row = _append(connection, [self])[0]
+        return Entry(**{**row, "data": json.loads(row["data"])})
+
+
+def write_all(connection: Connection, writes: Iterable[Callable[[Connection], object]]) -> None:
+    """Make writes in their order; entries of the logbook that follow each other are written as one."""
+    for is_entry, some in groupby(writes, lambda write: isinstance(write, _Appending)):
+        if is_entry:
+            _append(connection, [write for write in some if isinstance(write, _Appending)])
+        else:
+            for write in some:
+                write(connection)
+
+
+_HEAD = text("SELECT number, hash FROM logbook_head WHERE id = 1")
+_INSERT = text(
+    "INSERT INTO logbook_entry (number, time, kind, subject, actor, data, previous, hash)"
+    " VALUES (:number, :time, :kind, :subject, :actor, :data, :previous, :hash)"
+)
+_SET_HEAD = text(
+    "INSERT INTO logbook_head (id, number, hash) VALUES (1, :number, :hash)"
+    " ON CONFLICT (id) DO UPDATE SET number = excluded.number, hash = excluded.hash"
+)
+
+
+def _append(connection: Connection, entries: Sequence[_Appending]) -> list[dict[str, Any]]:
+    """Write entries and return their rows."""
+    head = connection.execute(_HEAD).one_or_none()
+    number, previous = (int(head[0]), str(head[1])) if head else (0, GENESIS)
+    rows = []
+    for entry in entries:
+        number += 1
+        body = json.dumps(entry.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+        digest = _digest(number, entry.time, entry.kind, entry.subject, entry.actor, body, previous)
+        rows.append(
+            {
+                "number": number, "time": entry.time, "kind": entry.kind, "subject": entry.subject,
+                "actor": entry.actor, "data": body, "previous": previous, "hash": digest,
+            }
+        )  # fmt: skip
+        previous = digest
+    connection.execute(_INSERT, rows)
+    connection.execute(_SET_HEAD, {"number": number, "hash": previous})
+    return rows
 
 
 def _digest(number: int, time: float, kind: str, subject: str, actor: str, body: str, previous: str) -> str:

@@ -25,10 +25,14 @@ from alerting.pipeline.teller import Receivers, Teller, Telling
 if TYPE_CHECKING:
     from alerting.inhibit import Inhibitor, InhibitRule
     from alerting.route import Route
+    from alerting.route_index import RouteIndex
     from alerting.time_interval import TimeIntervals
 
 LOOKS_TOGETHER = 200
 """So many groups are looked at before others may run; further ones follow at once."""
+
+ALERTS_TOGETHER = 500
+"""After groups with so many alerts in all, too, others may run."""
 
 DEFAULT_LIMIT = 50
 
@@ -72,6 +76,7 @@ class Dispatcher:
         self._teller = teller
         self._limiter = Limiter()
         self._settings = Settings()
+        self._routes: RouteIndex | None = None
         self._alerts: dict[str, Alert] = {}
         self._groups: dict[GroupId, Group] = {}
         self._places: dict[str, list[Group]] = {}
@@ -85,6 +90,7 @@ class Dispatcher:
     def configure(self, settings: Settings, now: Moment) -> Decision:
         """Follow a new config; alerts go to their groups under the new routes, which go on where they had been."""
         self._settings = settings
+        self._routes = _index(settings.route)
         self._limiter.limit = settings.notification_limit
         self._teller.configure(settings.receivers)
         self._stages.configure(self._inhibitor(settings.inhibit_rules), settings.intervals)
@@ -161,7 +167,7 @@ class Dispatcher:
                     group.members[alert.identity] = alert
 
     def look(self, now: Moment) -> Decision:
-        """Look at groups that are due, at most LOOKS_TOGETHER."""
+        """Look at groups that are due, at most LOOKS_TOGETHER, or those of ALERTS_TOGETHER."""
         draft = Decision()
         self._look_at_due(draft, now)
         return draft
@@ -198,9 +204,9 @@ class Dispatcher:
         """Return how it stands with each firing alert, and each that waits for its end to be told, by identity."""
         found = {alert.identity: alert for group in self._groups.values() for alert in group.members.values()}
         found |= self._alerts
-        root = self._settings.route
+        routes = self._routes
         return {
-            identity: (alert, self._stages.status(alert, root.match(alert.labels) if root else [], now))
+            identity: (alert, self._stages.status(alert, routes.match(alert.labels) if routes else [], now))
             for identity, alert in found.items()
         }
 
@@ -244,11 +250,11 @@ class Dispatcher:
 
     def _groups_of(self, alert: Alert, now: Moment) -> Iterator[Group]:
         """Yield the groups of an alert; those that are not there yet are made."""
-        if self._settings.route is None:
+        if self._routes is None:
             return
         from alerting.route import group_key, group_labels  # noqa: PLC0415 - needed only where there are alerts
 
-        for route in self._settings.route.match(alert.labels):
+        for route in self._routes.match(alert.labels):
             labels = group_labels(route, alert.labels)
             key = group_key(route, labels)
             group = self._groups.get((route.id, key))
@@ -262,8 +268,11 @@ class Dispatcher:
     def _look_at_due(self, draft: Decision, now: Moment) -> None:
         if not self._looking:
             self._looking.extend(self._pop_due(now))
-        for _ in range(min(LOOKS_TOGETHER, len(self._looking))):
-            self._look(self._looking.popleft(), draft, now)
+        looks, alerts = 0, 0
+        while self._looking and looks < LOOKS_TOGETHER and alerts < ALERTS_TOGETHER:
+            group = self._looking.popleft()
+            looks, alerts = looks + 1, alerts + len(group.members)
+            self._look(group, draft, now)
         if not self._looking:
             for receiver, tellings in self._overflow.items():
                 self._tell_in_sum(receiver, tellings, draft, now)
@@ -403,6 +412,14 @@ class Dispatcher:
         if not external or alert.is_posted:
             return alert
         return replace(alert, labels={**external, **alert.labels})
+
+
+def _index(route: Route | None) -> RouteIndex | None:
+    if route is None:
+        return None
+    from alerting.route_index import RouteIndex  # noqa: PLC0415 - needed only where there are routes
+
+    return RouteIndex(route)
 
 
 def _row(group: Group) -> GroupRow:

@@ -6,15 +6,12 @@ where it has none; posts of the same labels whose times overlap are one alert.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from alerting.alert import Alert, AlertState, Moment, Transition, alert_id, severity_of
+from alerting.pipeline.deadline import Deadlines
 from metrics.label import Labels, labels_of
-
-VOID_ENTRIES = 1000
-"""So many entries that hold no longer may wait to be dropped, beside four for each alert."""
 
 ENDED_KEPT_SECONDS = 1800.0
 """So long an ended alert is remembered, because who posted it repeats its end for a while."""
@@ -92,9 +89,8 @@ class Posted:
     def __init__(self) -> None:
         self.resolve_timeout = 300.0
         self._known: dict[Labels, tuple[Alert, Span]] = {}
-        # By when each ends or ended; what was said of an alert since then makes an entry void.
-        self._ends: list[tuple[float, Labels]] = []
-        self._ended: list[tuple[float, Labels]] = []
+        self._ends: Deadlines[Labels] = Deadlines()
+        self._forgotten_at: Deadlines[Labels] = Deadlines()
 
     def restore(self, alerts: Iterable[Alert], now: float) -> None:
         """Take back alerts that fired when the last process ended.
@@ -105,7 +101,7 @@ class Posted:
             ends_at = alert.expires_at if alert.expires_at is not None else now
             grace = min(self.resolve_timeout, max(0.0, ends_at - alert.updated_at))
             span = Span(alert.started_at, max(ends_at, now + grace), is_timeout=True, posted_at=alert.updated_at)
-            self._put(tuple(sorted(alert.labels.items())), replace(alert, expires_at=span.ends_at), span)
+            self._fires(tuple(sorted(alert.labels.items())), replace(alert, expires_at=span.ends_at), span)
 
     def post(self, alerts: Iterable[PostedAlert], now: Moment) -> list[Update]:
         """Take in posted alerts and return what changed, in their order."""
@@ -113,22 +109,13 @@ class Posted:
 
     def expire(self, now: Moment) -> list[Update]:
         """Return the alerts whose time has passed, and forget those that ended long ago."""
-        updates = []
-        while self._ends and self._ends[0][0] <= now.wall:
-            moment, key = heapq.heappop(self._ends)
-            if self._is_true(moment, key, AlertState.FIRING):
-                updates.append(self._end(key, *self._known[key]))
-        while self._ended and self._ended[0][0] + ENDED_KEPT_SECONDS <= now.wall:
-            moment, key = heapq.heappop(self._ended)
-            if self._is_true(moment, key, AlertState.RESOLVED):
-                del self._known[key]
-        return updates
+        for key in self._forgotten_at.pop_until(now.wall):
+            del self._known[key]
+        return [self._end(key, *self._known[key]) for key in self._ends.pop_until(now.wall)]
 
     def next_end(self) -> float | None:
         """Return the Unix time at which the next of them ends by itself; None when none fires."""
-        while self._ends and not self._is_true(*self._ends[0], AlertState.FIRING):
-            heapq.heappop(self._ends)
-        return self._ends[0][0] if self._ends else None
+        return self._ends.next()
 
     def firing(self) -> Iterator[tuple[Alert, Span]]:
         """Yield the alerts that fire."""
@@ -146,7 +133,7 @@ class Posted:
         if is_over:
             return self._end(key, _continued(old, posted, span), span)
         alert = _continued(old, posted, span)
-        self._put(key, alert, span)
+        self._fires(key, alert, span)
         is_news = (alert.annotations, alert.fired_at) != (old.annotations, old.fired_at)
         return Update(None, alert, is_news)
 
@@ -169,40 +156,27 @@ class Posted:
             expires_at=span.ends_at,
             updated_at=span.posted_at,
         )
-        self._put(key, alert, span)
+        self._forgotten_at.drop(key)
+        self._fires(key, alert, span)
         return Update(Transition.FIRING, alert)
+
+    def _fires(self, key: Labels, alert: Alert, span: Span) -> None:
+        self._known[key] = alert, span
+        self._ends.set(key, span.ends_at)
 
     def _end(self, key: Labels, alert: Alert, span: Span) -> Update:
         over = replace(alert, state=AlertState.RESOLVED, resolved_at=span.ends_at, expires_at=None)
-        self._put(key, over, span)
+        self._known[key] = over, span
+        self._ends.drop(key)
+        self._forgotten_at.set(key, span.ends_at + ENDED_KEPT_SECONDS)
         return Update(Transition.RESOLVED, over)
-
-    def _put(self, key: Labels, alert: Alert, span: Span) -> None:
-        before = self._known.get(key)
-        self._known[key] = alert, span
-        if before is not None and (before[0].state, before[1].ends_at) == (alert.state, span.ends_at):
-            return
-        heap = self._ends if alert.state is AlertState.FIRING else self._ended
-        heapq.heappush(heap, (span.ends_at, key))
-        if len(heap) > VOID_ENTRIES + 4 * len(self._known):
-            self._drop_void_entries()
-
-    def _is_true(self, moment: float, key: Labels, state: AlertState) -> bool:
-        alert, span = self._known.get(key, (None, None))
-        return alert is not None and span is not None and alert.state is state and span.ends_at == moment
-
-    def _drop_void_entries(self) -> None:
-        """Make the heaps anew: an end that is posted ever later leaves an entry each time, until that passes."""
-        self._ends = [entry for entry in set(self._ends) if self._is_true(*entry, AlertState.FIRING)]
-        self._ended = [entry for entry in set(self._ended) if self._is_true(*entry, AlertState.RESOLVED)]
-        heapq.heapify(self._ends)
-        heapq.heapify(self._ended)
 
 
 def _continued(old: Alert, posted: PostedAlert, span: Span) -> Alert:
+    is_same = old.annotations == posted.annotations
     return replace(
         old,
-        annotations=dict(posted.annotations),
+        annotations=old.annotations if is_same else dict(posted.annotations),
         active_since=span.starts_at,
         fired_at=span.starts_at,
         generator_url=posted.generator_url,

@@ -2,11 +2,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from core.db.database import Database
 from core.db.migration import migrate
-from core.logbook import MIGRATIONS, Fault, Logbook, find_faults
+from core.logbook import MIGRATIONS, Fault, Logbook, find_faults, write_all
 from core.tasks import Tasks
 from tests.fakes.clock import FakeClock
 
@@ -43,6 +43,22 @@ async def test_entries_are_read_back_in_order(logbook: Logbook) -> None:
     assert [entry.number for entry in await logbook.read(subject="alert/1")] == [2, 4]
     assert [entry.actor for entry in await logbook.read(kind="operation.")] == ["mia"]
     assert await logbook.read(kind="alert") == []
+    assert await logbook.verify() == []
+
+
+async def test_entries_that_are_written_together_are_one_chain_and_keep_their_place(
+    database: Database, logbook: Logbook
+) -> None:
+    counts: list[object] = []
+
+    def count(connection: Connection) -> None:
+        counts.append(connection.execute(text("SELECT max(number) FROM logbook_entry")).scalar())
+
+    await _fill(logbook, 1)
+    first, second, third = (logbook.appending("alert.firing", f"alert/{index}", {"n": index}) for index in range(3))
+    await database.write(lambda connection: write_all(connection, [first, second, count, third]))
+    assert counts == [3]
+    assert [entry.subject for entry in await logbook.read(after=1)] == ["alert/0", "alert/1", "alert/2"]
     assert await logbook.verify() == []
 
 
