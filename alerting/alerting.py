@@ -56,7 +56,9 @@ if TYPE_CHECKING:
     from alerting.escalation_desk import EscalationDesk
     from alerting.notify.guarded import Guarded
     from alerting.notify.outbox import Address
+    from alerting.pipeline.stage import Hold
     from alerting.pipeline.teller import Receivers
+    from alerting.quality.dependency import Dependencies
 
 _log = logging.getLogger(__name__)
 
@@ -132,12 +134,15 @@ class Alerting:
         self._fallbacks = Fallbacks()
         self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled, on_failed=self._failed)
         self.silences = Silences(database, logbook, clock, registry, on_changed=self._silences_changed)
+        self._holds: list[Hold] = []
+        self._dependencies: Dependencies | None = None
         self.pipeline = Pipeline(
             clock,
             tasks,
             self._measurement,
             self.silences,
             external_url=external_url,
+            holds=self._holds,
             on_decided=self._decided,
             on_updates=self._posted,
         )
@@ -165,6 +170,8 @@ class Alerting:
     async def stop(self) -> None:
         """End evaluation; what is decided is still written down, and answers under way are waited for, for a moment."""
         await cancel_and_wait(self._evaluation)
+        if self._dependencies is not None:
+            await self._dependencies.stop()
         await self.pipeline.stop()
         await self.escalation.stop()
         if self._writing is not None:
@@ -200,6 +207,7 @@ class Alerting:
         receivers = await self._connect(config, folder, notification)
         routing = routing_of(config)
         self._receivers, self._config = list(receivers), config
+        await self._depend(config)
         self.pipeline.configure(
             Settings(
                 route=routing.route,
@@ -212,11 +220,29 @@ class Alerting:
             )
         )
         self._external_labels = external_labels or {}
+        self.pipeline.conditions_changed()
         await self.escalation.configure(config)
         self._evaluator.surround(Surroundings(external_labels or {}, self.external_url))
         self.room.configure(config.incidents)
         await self._evaluator.set_groups(groups)
         self._configured.set()
+
+    async def _depend(self, config: AlertingConfig) -> None:
+        """Hold back what a config's dependencies explain."""
+        if self._dependencies is not None:
+            await self._dependencies.stop()
+        self._holds.clear()
+        self._dependencies = None
+        if not config.dependencies:
+            self.room.use_dependencies(lambda _name: ())
+            return
+        from alerting.quality.dependency import Dependencies  # noqa: PLC0415 - only where something depends on another
+
+        self._dependencies = Dependencies(
+            config.dependencies, self.alerts(), self._clock, self._tasks, on_waited=self.pipeline.hurry
+        )
+        self._holds.append(self._dependencies)
+        self.room.use_dependencies(self._dependencies.needed_by)
 
     async def _connect(self, config: AlertingConfig, folder: Path, notification: NotificationDefaults) -> Receivers:
         """Have the outbox deliver to a config's receivers, and return them."""
@@ -379,6 +405,8 @@ class Alerting:
         if events:
             self._journal.add(Batch(incidents=events, time=now.wall))
         self._outbox.add(messages)
+        if self._dependencies is not None:
+            self._dependencies.restore(change.alert for change in stored)
         firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
         self.pipeline.restore(
             memory,
@@ -411,12 +439,15 @@ class Alerting:
     def _changed(self, changes: Sequence[Change], now: Moment, done: asyncio.Future[None] | None = None) -> None:
         """Work out what changes of alerts mean, and queue all of it as one write."""
         transitions = [(change.transition, change.alert) for change in changes if change.transition is not None]
+        is_freed = self._dependencies is not None and self._dependencies.update(transitions)
         incidents = self.room.update(transitions, now.wall)
         decision = self.pipeline.take(transitions, now)
         for transition, alert in transitions:
             if transition is Transition.RESOLVED:
                 self._resolved.appendleft(alert)
         self._journal.add(Batch(list(changes), incidents, decision, time=now.wall, done=done))
+        if is_freed:
+            self.pipeline.conditions_changed()
 
     def _posted(self, updates: Sequence[Update], now: Moment) -> asyncio.Future[None]:
         """Treat what happened to posted alerts like the changes of a round."""

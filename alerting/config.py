@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from alerting.escalation_config import EscalationConfig
 from alerting.incident_config import IncidentsSection
 from alerting.notify.receiver_config import ReceiverSection
+from alerting.quality.dependency_config import DependencySection, all_needs
 from alerting.routing_config import InhibitRuleSection, RouteSection, TimeIntervalSection, route_mistakes
 from alerting.rule_file import GroupSection, Text, check_group_names
 from alerting.threshold import ThresholdSection
@@ -103,6 +104,18 @@ class AlertingConfig(EscalationConfig):
         description="When alerts become incidents.",
         examples=[{"reopen_within": "10m"}],
     )
+
+    dependencies: list[DependencySection] = Field(
+        default_factory=list,
+        description="What needs what: alerts of a thing are not told while one that it needs is down.",
+        examples=[[{"name": "shop", "depends_on": ["auth", "db:5432"]}]],
+    )
+
+    @field_validator("dependencies")
+    @classmethod
+    def _without_circles(cls, sections: list[DependencySection]) -> list[DependencySection]:
+        all_needs(sections)
+        return sections
 
     @field_validator("groups")
     @classmethod

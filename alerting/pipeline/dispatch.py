@@ -179,6 +179,14 @@ class Dispatcher:
                 group.next = now
                 self._schedule(group)
 
+    def hurry(self, identities: Iterable[str], now: Moment) -> None:
+        """Have the groups of alerts looked at that are past their first wait, because nothing holds these any more."""
+        for identity in identities:
+            for group in self._places.get(identity, ()):
+                if group.has_looked and group.members:
+                    group.next = now
+                    self._schedule(group)
+
     def next_look(self) -> float | None:
         """Return the monotonic time at which something is due; None while there is nothing."""
         if self._looking:

@@ -169,6 +169,11 @@ class Pipeline:
         self._dispatcher.hurry_immediate(self._now())
         self._woken()
 
+    def hurry(self, identities: Iterable[str]) -> None:
+        """Take note that nothing holds these alerts back any more; their groups are not to wait for their interval."""
+        self._dispatcher.hurry(identities, self._now())
+        self._woken()
+
     async def _run(self) -> None:
         while True:
             await self._wait()

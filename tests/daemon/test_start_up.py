@@ -35,6 +35,7 @@ UNUSED = (
     "click", "typer", "rich", "dbos", "sqlalchemy.orm", "asyncpg", "dns",
     # the command line
     "daemon.cli.commands", "daemon.cli.output", "daemon.config_reference", "alerting.unit_test",
+    "alerting.quality.dependency",
     # sources that no section asks for
     "collectors.scrape.config", "collectors.scrape.build",
     "collectors.http_probe.config", "collectors.http_probe.build",
