@@ -11,8 +11,8 @@ from alerting.incident import Incident, IncidentStatus
 from alerting.incident_link import Claim
 from alerting.incident_work import MAX_NAME
 from core.errors import ConflictError, NotFoundError, StoreUnavailableError, UserError, WatchkeeperError
+from daemon.api.alerting_view import RoomView
 from daemon.api.answer import status_of
-from daemon.api.state import RoomView
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none';"
