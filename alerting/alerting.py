@@ -14,32 +14,29 @@ from prometheus_client import CollectorRegistry
 
 from alerting.alert import Alert, AlertEvent, AlertState, Moment, Transition
 from alerting.config import AlertingConfig
+from alerting.deliveries import Deliveries
 from alerting.escalation_door import EscalationDoor
 from alerting.evaluator import Evaluator
-from alerting.health import Aspect, Health, Reason, aspect_of, assess
+from alerting.health import Health, Reason, assess
 from alerting.incident import Incident, IncidentEvent, IncidentTransition
 from alerting.incident_room import IncidentRoom
 from alerting.incident_store import load_incident, load_incidents
 from alerting.journal import Batch, Journal
 from alerting.load import load_rules
-from alerting.measurement import Measurement
-from alerting.notify.fallback import Fallbacks
 from alerting.notify.global_config import NO_NOTIFICATION_DEFAULTS, NotificationDefaults
-from alerting.notify.message import Message
-from alerting.notify.notice import Notice
-from alerting.notify.outbox import Delivery, Outbox, Rejection, Settlement, load_rejected, load_undelivered
-from alerting.notify.payload import sort_alerts
-from alerting.pipeline.decision import Decision, Memory
+from alerting.notify.measurement import NotificationMeasurement
+from alerting.pipeline.decision import Decision
 from alerting.pipeline.dispatch import Settings
 from alerting.pipeline.pipeline import Pipeline
 from alerting.pipeline.posted import Update
-from alerting.pipeline.store import forget_old_sent, load_memory
+from alerting.quality.holds import Holds
+from alerting.recollection import recollect
 from alerting.routing import routing_of
-from alerting.rule import NO_DEFAULTS, AlertingRule, GroupDefaults
+from alerting.rule import NO_DEFAULTS, GroupDefaults
+from alerting.rule_measurement import RuleMeasurement
 from alerting.rule_state import Change
-from alerting.rule_status import GroupStatus, RuleStatus, alerts_of, status_of
+from alerting.rule_status import GroupStatus, RuleStatus, alerts_of, group_status, status_of, watched
 from alerting.silences import Silences
-from alerting.store import forget_old, load_active, load_resolved
 from alerting.template.surroundings import Surroundings
 from core.backoff import backoff_seconds
 from core.clock import Clock
@@ -54,11 +51,6 @@ from metrics.storage import Storage
 
 if TYPE_CHECKING:
     from alerting.escalation_desk import EscalationDesk
-    from alerting.notify.guarded import Guarded
-    from alerting.notify.outbox import Address
-    from alerting.pipeline.stage import Hold
-    from alerting.pipeline.teller import Receivers
-    from alerting.quality.dependency import Dependencies
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +107,7 @@ class Alerting:
         self._clock = clock
         self._tasks = tasks
         self._on_event = on_event
-        self._measurement = Measurement(registry)
+        notification_measurement, rule_measurement = NotificationMeasurement(registry), RuleMeasurement(registry)
         self.external_url = external_url
         self._receivers: list[str] = []
         self._config = AlertingConfig()
@@ -124,38 +116,28 @@ class Alerting:
         self._external_labels: Mapping[str, str] = {}
         self.escalation = EscalationDoor(database, self._make_escalation)
         self._journal = Journal(
-            database, logbook, clock, self._measurement,
+            database, logbook, clock, rule_measurement,
             on_committed=self._committed, extend=self.escalation.extend,
         )  # fmt: skip
+        self._holds = Holds(clock, tasks, on_waited=self._waited)
         self.room = IncidentRoom(
             self._journal, database, logbook, clock, tasks, registry,
-            url=lambda: external_url or page_url(), link_key_file=link_key_file,
+            url=lambda: external_url or page_url(), link_key_file=link_key_file, dependencies=self._holds.needed_by,
         )  # fmt: skip
-        self._fallbacks = Fallbacks()
-        self._outbox = Outbox(clock, tasks, self._measurement, on_settled=self._settled, on_failed=self._failed)
         self.silences = Silences(database, logbook, clock, registry, on_changed=self._silences_changed)
-        self._holds: list[Hold] = []
-        self._dependencies: Dependencies | None = None
         self.pipeline = Pipeline(
-            clock,
-            tasks,
-            self._measurement,
-            self.silences,
-            external_url=external_url,
-            holds=self._holds,
-            on_decided=self._decided,
-            on_updates=self._posted,
-        )
+            clock, tasks, notification_measurement, self.silences, external_url=external_url,
+            holds=[self._holds], on_decided=self._decided, on_updates=self._posted,
+        )  # fmt: skip
         self.pipeline.enrich_by(self.room.enrich)
+        self.deliveries = Deliveries(
+            database, clock, tasks, notification_measurement, self.pipeline, external_url=external_url,
+            add=self._journal.add, on_settled=self.escalation.settled,
+        )  # fmt: skip
         self._evaluator = Evaluator(
-            storage,
-            engine,
-            clock,
-            self._measurement,
-            append=storage.append,
-            on_changes=self._changed,
-            settle_seconds=settle_seconds,
-        )
+            storage, engine, clock, rule_measurement,
+            append=storage.append, on_changes=self._changed, settle_seconds=settle_seconds,
+        )  # fmt: skip
         self._configured = asyncio.Event()
         self._restored = asyncio.Event()
         self._evaluation: asyncio.Task[None] | None = None
@@ -170,13 +152,12 @@ class Alerting:
     async def stop(self) -> None:
         """End evaluation; what is decided is still written down, and answers under way are waited for, for a moment."""
         await cancel_and_wait(self._evaluation)
-        if self._dependencies is not None:
-            await self._dependencies.stop()
+        await self._holds.stop()
         await self.pipeline.stop()
         await self.escalation.stop()
         if self._writing is not None:
             await self._journal.flush(0.5)
-        await self._outbox.stop()
+        await self.deliveries.stop()
         if self._writing is not None:
             await self._journal.flush(0.5)
         await cancel_and_wait(self._writing)
@@ -204,10 +185,10 @@ class Alerting:
         """
         folder = base if base is not None else Path(document.file).parent if document is not None else Path()
         groups = await asyncio.to_thread(load_rules, config, folder, document, defaults, notification)
-        receivers = await self._connect(config, folder, notification)
+        receivers = await self.deliveries.connect(config, folder, notification)
         routing = routing_of(config)
         self._receivers, self._config = list(receivers), config
-        await self._depend(config)
+        await self._holds.configure(config, self.alerts())
         self.pipeline.configure(
             Settings(
                 route=routing.route,
@@ -226,42 +207,6 @@ class Alerting:
         self.room.configure(config.incidents)
         await self._evaluator.set_groups(groups)
         self._configured.set()
-
-    async def _depend(self, config: AlertingConfig) -> None:
-        """Hold back what a config's dependencies explain."""
-        if self._dependencies is not None:
-            await self._dependencies.stop()
-        self._holds.clear()
-        self._dependencies = None
-        if not config.dependencies:
-            self.room.use_dependencies(lambda _name: ())
-            return
-        from alerting.quality.dependency import Dependencies  # noqa: PLC0415 - only where something depends on another
-
-        self._dependencies = Dependencies(
-            config.dependencies, self.alerts(), self._clock, self._tasks, on_waited=self.pipeline.hurry
-        )
-        self._holds.append(self._dependencies)
-        self.room.use_dependencies(self._dependencies.needed_by)
-
-    async def _connect(self, config: AlertingConfig, folder: Path, notification: NotificationDefaults) -> Receivers:
-        """Have the outbox deliver to a config's receivers, and return them."""
-        if not config.receivers:
-            self._outbox.configure({})
-            self._fallbacks.configure(())
-            return {}
-        # Imported here because a daemon that tells nobody needs none of it.
-        from alerting.notify.integrations import by_receiver, integrations  # noqa: PLC0415
-        from alerting.notify.setting import make_setting  # noqa: PLC0415
-
-        def make() -> dict[Address, Guarded]:
-            setting = make_setting(config.templates, folder, notification, self._clock)
-            return integrations(config.receivers, setting, self._measurement.circuits_open)
-
-        found = await asyncio.to_thread(make)
-        self._outbox.configure(found)
-        self._fallbacks.configure(config.receivers)
-        return by_receiver(config.receivers, found)
 
     def receivers(self) -> list[str]:
         """Return the names of the receivers, in the order of the config."""
@@ -343,40 +288,13 @@ class Alerting:
 
     def groups(self) -> list[GroupStatus]:
         """Return all groups in order, those without rules too."""
-        return [
-            GroupStatus(
-                group.name,
-                group.file,
-                group.interval_seconds,
-                group.limit,
-                tuple((status_of(group.name, state), str(state.rule.expr), alerts_of(state)) for state in states),
-            )
-            for group, states in self._evaluator.groups()
-        ]
-
-    def deliveries(self) -> list[Delivery]:
-        """Return the notifications that wait to be delivered, by receiver and group."""
-        return self._outbox.deliveries()
-
-    async def rejections(self, limit: int = 20) -> list[Rejection]:
-        """Return the notifications that receivers would not take, newest first.
-
-        Raises: StoreUnavailableError: the state database cannot be read now.
-        """
-        return await self._database.read(lambda connection: load_rejected(connection, limit))
+        return [group_status(group, states) for group, states in self._evaluator.groups()]
 
     def health(self, inputs: Iterable[Reason] = ()) -> Health:
         """Return the health that firing alerts and the given findings amount to."""
-        return assess(self.alerts(), inputs, self._watched())
-
-    def _watched(self) -> set[Aspect]:
-        found = set()
-        for _, state, was_seen in self._evaluator.rules():
-            rule = state.rule
-            if was_seen and isinstance(rule, AlertingRule):
-                texts = [{name: t.text for name, t in part.items()} for part in (rule.labels, rule.annotations)]
-                found.add(aspect_of(*texts))
-        return found
+        return assess(
+            self.alerts(), inputs, watched(state.rule for _, state, was_seen in self._evaluator.rules() if was_seen)
+        )
 
     async def _run(self) -> None:
         await self._configured.wait()
@@ -392,54 +310,39 @@ class Alerting:
             try:
                 await self.silences.start()
                 await self.escalation.restore()
-                stored, messages, resolved, memory = await self._load()
-                firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
-                events = await self.room.restore(self._clock.now(), firing)
+                found = await recollect(self._database, self._clock.now(), RESOLVED_SHOWN)
+                events = await self.room.restore(self._clock.now(), found.firing())
                 break
             except StoreUnavailableError as error:
                 failures += 1
                 _log.error("alerts wait for the state database: %s", error)
                 await self._clock.sleep(backoff_seconds(failures, cap_seconds=5.0, random=lambda: 0.5))
         now = self._evaluator.now()
-        self._resolved.extend(resolved)
+        self._resolved.extend(found.resolved)
         if events:
             self._journal.add(Batch(incidents=events, time=now.wall))
-        self._outbox.add(messages)
-        if self._dependencies is not None:
-            self._dependencies.restore(change.alert for change in stored)
-        firing = [change.alert for change in stored if change.alert.state is AlertState.FIRING]
+        self.deliveries.deliver(found.messages)
+        self._holds.restore(change.alert for change in found.changes)
+        firing = found.firing()
         self.pipeline.restore(
-            memory,
+            found.memory,
             [alert for alert in firing if not alert.is_posted],
             [alert for alert in firing if alert.is_posted],
         )
-        orphans = self._evaluator.restore([change for change in stored if not change.alert.is_posted])
+        orphans = self._evaluator.restore([change for change in found.changes if not change.alert.is_posted])
         ended = {change.alert.id for change in orphans}
-        for change in stored:
-            if change.alert.state is AlertState.FIRING and change.alert.id not in ended:
-                self._tell(AlertEvent(Transition.RESTORED, change.alert))
+        for alert in firing:
+            if alert.id not in ended:
+                self._tell(AlertEvent(Transition.RESTORED, alert))
         if orphans:
             self._changed(orphans, now)
         await self.pipeline.start()
         self.escalation.start()
 
-    async def _load(self) -> tuple[list[Change], list[Message], list[Alert], Memory]:
-        now = self._clock.now()
-        await self._database.write(forget_old)
-        await self._database.write(lambda connection: forget_old_sent(connection, now))
-        return await self._database.read(
-            lambda connection: (
-                load_active(connection),
-                load_undelivered(connection),
-                load_resolved(connection, RESOLVED_SHOWN),
-                load_memory(connection, now),
-            )
-        )
-
     def _changed(self, changes: Sequence[Change], now: Moment, done: asyncio.Future[None] | None = None) -> None:
         """Work out what changes of alerts mean, and queue all of it as one write."""
         transitions = [(change.transition, change.alert) for change in changes if change.transition is not None]
-        is_freed = self._dependencies is not None and self._dependencies.update(transitions)
+        is_freed = self._holds.update(transitions)
         incidents = self.room.update(transitions, now.wall)
         decision = self.pipeline.take(transitions, now)
         for transition, alert in transitions:
@@ -460,6 +363,9 @@ class Alerting:
     def _decided(self, decision: Decision, now: Moment) -> None:
         self._journal.add(Batch(decision=decision, time=now.wall))
 
+    def _waited(self, identities: Sequence[str]) -> None:
+        self.pipeline.hurry(identities)
+
     def _silences_changed(self) -> None:
         self.pipeline.conditions_changed()
 
@@ -478,44 +384,8 @@ class Alerting:
         ended = [replace(one, labels={**self._external_labels, **one.labels}) for one in self._resolved]
         return [alert for alert in (*ended, *self.pipeline.alerts()) if alert.id in wanted]
 
-    def _settled(self, settlement: Settlement) -> None:
-        now = self._clock.now()
-        decision = self.pipeline.settled(settlement, now)
-        notice = None
-        if settlement.is_delivered:
-            notice = self._fallbacks.delivered(settlement.message, now)
-        elif not settlement.is_superseded:
-            notice = self._fallbacks.failed(settlement.message, self._notice_of, now, is_final=True)
-        messages = [] if notice is None else self.pipeline.messages(notice)
-        self._journal.add(Batch(decision=decision, settlements=[settlement], messages=messages, time=now))
-        self.escalation.settled(settlement)
-
-    def _failed(self, message: Message) -> None:
-        """Tell the fallback of a receiver that has failed for too long."""
-        now = self._clock.now()
-        notice = self._fallbacks.failed(message, self._notice_of, now, is_final=False)
-        if notice is not None:
-            self._journal.add(Batch(messages=self.pipeline.messages(notice), time=now))
-
-    def _notice_of(self, message: Message) -> Notice | None:
-        """Return what a message is about as it is now; None where its group has no alerts any more."""
-        for group in self.pipeline.groups():
-            if (group.receiver, group.key) == (message.receiver, message.group_key):
-                alerts = sort_alerts(group.alerts)
-                is_firing = any(alert.state is AlertState.FIRING for alert in alerts)
-                return Notice(
-                    receiver=group.receiver,
-                    group_key=group.key,
-                    group_labels=group.labels,
-                    alerts=alerts,
-                    status="firing" if is_firing else "resolved",
-                    external_url=self.external_url,
-                    now=self._clock.now(),
-                )
-        return None
-
     def _committed(self, batch: Batch) -> None:
-        self._outbox.add([*batch.decision.messages, *batch.messages])
+        self.deliveries.deliver([*batch.decision.messages, *batch.messages])
         for change in batch.changes:
             if change.transition is not None:
                 self._tell(AlertEvent(change.transition, change.alert))

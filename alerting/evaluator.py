@@ -17,9 +17,9 @@ from functools import cached_property
 import numpy as np
 
 from alerting.alert import AlertState, Moment, Severity, severity_of
-from alerting.measurement import Measurement
 from alerting.presence import Interruption, Presence
 from alerting.rule import AlertingRule, Group
+from alerting.rule_measurement import RuleMeasurement
 from alerting.rule_state import AlertingState, Change, RecordingState, RuleState, ended, state_of, template_expressions
 from alerting.template.surroundings import NOWHERE, Surroundings
 from alerting.touch import Touch
@@ -130,7 +130,7 @@ class Evaluator:
         storage: Storage,
         engine: InstantEngine,
         clock: Clock,
-        measurement: Measurement,
+        measurement: RuleMeasurement,
         *,
         append: Callable[[Frame], object],
         on_changes: Callable[[Sequence[Change], Moment], None],

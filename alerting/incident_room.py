@@ -35,6 +35,7 @@ class IncidentRoom:
         journal: writes events down; `committed` is to be called with those that are durable.
         url: where people reach the daemon; empty while nobody knows.
         link_key_file: holds the key that signs links; None for no links that act.
+        dependencies: returns all that a service needs, also through others; incidents are correlated by it.
 
     Attributes:
         desk: where people act on incidents.
@@ -54,17 +55,19 @@ class IncidentRoom:
         *,
         url: Callable[[], str],
         link_key_file: Path | None,
+        dependencies: Callable[[str], Collection[str]] = lambda _name: (),
     ) -> None:
         self._database = database
         self._clock = clock
         self._incidents = Incidents()
+        self._incidents.correlation = replace(self._incidents.correlation, dependencies=dependencies)
         self._section = IncidentsSection()
         self._links = IncidentLinks(url, link_key_file, clock)
         self.changes = RecentChanges(logbook, clock, tasks)
         self.metrics = IncidentMetrics(registry, lambda: self._incidents.open)
         self.desk = IncidentDesk(self._incidents, journal, database, clock, self._links)
         self.records = IncidentRecords(
-            self.desk, database, logbook, clock, dependencies=self._needed, suspect_seconds=self._suspect_seconds
+            self.desk, database, logbook, clock, dependencies=dependencies, suspect_seconds=self._suspect_seconds
         )
 
     def configure(self, section: IncidentsSection) -> None:
@@ -77,10 +80,6 @@ class IncidentRoom:
             within_seconds=section.correlate_within,
             reopen_seconds=section.reopen_within,
         )
-
-    def use_dependencies(self, dependencies: Callable[[str], Collection[str]]) -> None:
-        """Correlate by what services need from now on: all of it, what they need through others included."""
-        self._incidents.correlation = replace(self._incidents.correlation, dependencies=dependencies)
 
     async def restore(self, now: float, firing: Iterable[Alert] = ()) -> list[IncidentEvent]:
         """Go on from what the last process wrote down, and return what is to be written down of that.
@@ -144,9 +143,6 @@ class IncidentRoom:
             return replace(notice, links=links)
         note = IncidentNote(incident.id, incident.title, incident.severity)
         return replace(notice, links=links, incident=note, suspects=self.suspects(incident))
-
-    def _needed(self, service: str) -> Collection[str]:
-        return self._incidents.correlation.dependencies(service)
 
     def _suspect_seconds(self) -> float:
         return self._section.suspect_within

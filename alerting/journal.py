@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from alerting.incident import IncidentEvent, IncidentTransition
 from alerting.incident_store import incident_entry, save_incidents
-from alerting.measurement import Measurement
 from alerting.notify.message import Message
 from alerting.notify.outbox import Settlement, message_entry, save_messages, save_settlements
 from alerting.pipeline.decision import Decision
 from alerting.pipeline.store import save_memory
+from alerting.rule_measurement import RuleMeasurement
 from alerting.rule_state import Change
 from alerting.store import alert_entry, save_changes
 from core.backoff import backoff_seconds
@@ -73,7 +73,7 @@ class Journal:
         database: Database,
         logbook: Logbook,
         clock: Clock,
-        measurement: Measurement,
+        measurement: RuleMeasurement,
         *,
         on_committed: Callable[[Batch], None],
         extend: Callable[[Batch], Batch] = lambda batch: batch,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alerting.alert import Alert, Severity, Timing, severity_of
+from alerting.health import Aspect, aspect_of
+from alerting.rule import AlertingRule, Group, Rule
 from alerting.rule_state import AlertingState, RuleState
 from metrics.label import labels_of
 
@@ -90,3 +93,24 @@ def status_of(group: str, state: RuleState) -> RuleStatus:
         evaluation_seconds=run.seconds,
         alerts=active,
     )
+
+
+def group_status(group: Group, states: Sequence[RuleState]) -> GroupStatus:
+    """Return how a group of rules and each rule of it goes."""
+    return GroupStatus(
+        group.name,
+        group.file,
+        group.interval_seconds,
+        group.limit,
+        tuple((status_of(group.name, state), str(state.rule.expr), alerts_of(state)) for state in states),
+    )
+
+
+def watched(rules: Iterable[Rule]) -> set[Aspect]:
+    """Return the aspects of health that rules look after."""
+    found = set()
+    for rule in rules:
+        if isinstance(rule, AlertingRule):
+            texts = [{name: t.text for name, t in part.items()} for part in (rule.labels, rule.annotations)]
+            found.add(aspect_of(*texts))
+    return found

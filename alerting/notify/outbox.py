@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, text
 
-from alerting.measurement import Measurement
 from alerting.notify.attempt import Attempt, Outcome
+from alerting.notify.measurement import NotificationMeasurement
 from alerting.notify.message import Message
 from core.backoff import backoff_seconds
 from core.clock import Clock
@@ -93,7 +93,7 @@ class Outbox:
         self,
         clock: Clock,
         tasks: Tasks,
-        measurement: Measurement,
+        measurement: NotificationMeasurement,
         *,
         on_settled: Callable[[Settlement], None],
         on_failed: Callable[[Message], None] = lambda _: None,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from alerting.alert import Alert, Moment, Transition, fingerprint
-from alerting.measurement import Measurement
+from alerting.notify.measurement import NotificationMeasurement
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.outbox import Settlement
@@ -45,7 +45,7 @@ class Pipeline:
         self,
         clock: Clock,
         tasks: Tasks,
-        measurement: Measurement,
+        measurement: NotificationMeasurement,
         silencer: Silencer,
         *,
         external_url: str,

@@ -16,11 +16,12 @@ from alerting.config import AlertingConfig
 from alerting.escalation_desk import EscalationDesk
 from alerting.incident import Incident, IncidentEvent, IncidentStatus, IncidentTransition
 from alerting.journal import Batch, Journal
-from alerting.measurement import Measurement
 from alerting.notify.attempt import Attempt, Outcome
+from alerting.notify.measurement import NotificationMeasurement
 from alerting.notify.message import Message, message_key
 from alerting.notify.notice import Notice
 from alerting.notify.outbox import Outbox, load_undelivered
+from alerting.rule_measurement import RuleMeasurement
 from core.clock import Clock
 from core.config import validate
 from core.db.database import Database
@@ -164,7 +165,7 @@ async def escalation_house(
     clock = clock or FakeClock()
     tasks, registry, got = Tasks(clock), CollectorRegistry(), list[tuple[float, str, str]]()
     database = Database(folder / "state.db", MIGRATIONS, clock=clock, tasks=tasks)
-    logbook, measurement = Logbook(database, clock), Measurement(registry)
+    logbook = Logbook(database, clock)
     config = config or escalation_config()
     phones = {receiver.name: Phone(receiver.name, clock, got) for receiver in config.receivers}
 
@@ -186,10 +187,10 @@ async def escalation_house(
     def add(batch: Batch) -> None:
         journal.add(batch)
 
-    outbox = Outbox(clock, tasks, measurement, on_settled=settled, random=lambda: 0.5)
+    outbox = Outbox(clock, tasks, NotificationMeasurement(registry), on_settled=settled, random=lambda: 0.5)
     outbox.configure({(name, phone.name): phone for name, phone in phones.items()})
     journal = Journal(
-        database, logbook, clock, measurement,
+        database, logbook, clock, RuleMeasurement(registry),
         on_committed=lambda batch: outbox.add(batch.messages), extend=extend,
     )  # fmt: skip
     house: EscalationHouse

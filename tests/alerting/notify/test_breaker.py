@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from alerting.measurement import Measurement
 from alerting.notify.attempt import Attempt, Outcome
 from alerting.notify.breaker import FAILURES, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Breaker, Circuit
 from alerting.notify.guarded import Guarded
+from alerting.notify.measurement import NotificationMeasurement
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from tests.alerting.notify.scene import notice
@@ -92,7 +92,7 @@ class Flaky:
 
 async def test_an_address_that_fails_is_left_alone_and_shown() -> None:
     clock, flaky, registry = FakeClock(), Flaky(), CollectorRegistry()
-    guarded = Guarded(flaky, "team", clock, Measurement(registry).circuits_open)
+    guarded = Guarded(flaky, "team", clock, NotificationMeasurement(registry).circuits_open)
 
     def is_open() -> float | None:
         labels = {"receiver": "team", "integration": "slack/0"}

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from alerting.measurement import Measurement
 from alerting.notify.attempt import Attempt, Outcome
+from alerting.notify.measurement import NotificationMeasurement
 from alerting.notify.message import Message
 from alerting.notify.outbox import Outbox, Settlement
 from core.tasks import Tasks
@@ -46,7 +46,11 @@ class Post:
         self.settled: list[Settlement] = []
         self.script = Script(self.clock, *answers)
         self.outbox = Outbox(
-            self.clock, self.tasks, Measurement(CollectorRegistry()), on_settled=self.settled.append, random=lambda: 1.0
+            self.clock,
+            self.tasks,
+            NotificationMeasurement(CollectorRegistry()),
+            on_settled=self.settled.append,
+            random=lambda: 1.0,
         )
         self.outbox.configure({("team", "webhook/0"): self.script})
 
@@ -172,7 +176,7 @@ async def collect(here: House, **values: float) -> None:
 
 async def drained(here: House) -> None:
     """Wait until everything is delivered and that is written down."""
-    await eventually(lambda: not here.alerting.deliveries())
+    await eventually(lambda: not here.alerting.deliveries.waiting())
     assert await here.alerting._journal.flush(10)
 
 
@@ -211,7 +215,7 @@ async def test_a_lost_answer_is_sent_again_with_the_same_key(tmp_path: Path) -> 
         receiver.answers = ["hang up"]
         await collect(here, heat=6)
         first = await receiver.next()
-        await eventually(lambda: bool(here.alerting.deliveries()[0].problem))
+        await eventually(lambda: bool(here.alerting.deliveries.waiting()[0].problem))
         await here.clock.advance(2)
         second = await receiver.next()
         assert (first.key, first.body) == (second.key, second.body)
@@ -254,7 +258,7 @@ async def test_without_a_receiver_nothing_is_queued(tmp_path: Path) -> None:
     async with house(tmp_path, config_of(RULES + "receivers: [{name: nobody}]")) as here:
         await collect(here, heat=6)
         await here.told()
-        assert here.alerting.deliveries() == []
+        assert here.alerting.deliveries.waiting() == []
 
 
 async def test_a_rejected_message_is_logged_counted_and_kept_to_be_seen(tmp_path: Path) -> None:
@@ -265,7 +269,7 @@ async def test_a_rejected_message_is_logged_counted_and_kept_to_be_seen(tmp_path
         await drained(here)
         (entry,) = await here.logbook.read(kind="notification.")
         assert (entry.kind, entry.data["detail"]) == ("notification.failed", "status 404: no such hook")
-        (rejection,) = await here.alerting.rejections()
+        (rejection,) = await here.alerting.deliveries.rejected()
         assert (rejection.receiver, rejection.reason) == ("team", "status 404: no such hook")
         labels = {"receiver": "team", "outcome": "rejected"}
         assert here.registry.get_sample_value("watchkeeper_notification_failures_total", labels) == 1
