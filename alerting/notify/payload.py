@@ -8,90 +8,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cmp_to_key
 from typing import Any
 
 from alerting.alert import Alert, AlertState, fingerprint
-from alerting.go_text import quote
 from alerting.notify.notice import Notice
 
 NO_TIME = "0001-01-01T00:00:00Z"
 """The time of an end that has not come."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupOfAlerts:
-    """Alerts that share a message; `labels` are those in which the route says they agree."""
-
-    labels: Mapping[str, str]
-    alerts: Sequence[Alert]
-
-    @property
-    def key(self) -> str:
-        """The group's name among all groups of the route: `{}:{alertname="TargetDown"}`."""
-        return group_key(self.labels)
-
-
-def group_key(labels: Mapping[str, str]) -> str:
-    """Return the key of a group with these labels under the root route."""
-    inner = ", ".join(f"{name}={quote(value)}" for name, value in sorted(labels.items()))
-    return f"{{}}:{{{inner}}}"
-
-
-def group_labels(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:
-    """Return the labels of the group that an alert belongs to; absent ones are left out, `...` means all."""
-    if list(group_by) == ["..."]:
-        return dict(labels)
-    return {name: labels[name] for name in group_by if labels.get(name)}
-
-
-def render(group: GroupOfAlerts, *, receiver: str, external_url: str, max_alerts: int = 0) -> str:
-    """Return the message as JSON text.
-
-    Args:
-        max_alerts: the most alerts that are listed, 0 for all; `truncatedAlerts` counts the others.
-    """
-    alerts = sort_alerts(group.alerts)
-    return _encode(alerts, group.labels, group.key, receiver, external_url, max_alerts)
-
-
 def render_notice(notice: Notice, *, max_alerts: int = 0) -> str:
     """Return the message for a notice as JSON text, with at most `max_alerts` alerts, 0 for all."""
-    return _encode(
-        notice.alerts,
-        notice.group_labels,
-        notice.group_key,
-        notice.receiver,
-        notice.external_url,
-        max_alerts,
-        notice.truncated,
-    )
-
-
-def _encode(
-    alerts: Sequence[Alert],
-    labels: Mapping[str, str],
-    key: str,
-    receiver: str,
-    external_url: str,
-    max_alerts: int,
-    truncated: int = 0,
-) -> str:
+    alerts = notice.alerts
     listed = alerts[:max_alerts] if max_alerts else alerts
-    shown = [_alert(alert, external_url) for alert in listed]
+    shown = [_alert(alert, notice.external_url) for alert in listed]
     message = {
-        "receiver": receiver,
+        "receiver": notice.receiver,
         "status": _status(alerts),
         "alerts": shown,
-        "groupLabels": dict(sorted(labels.items())),
+        "groupLabels": dict(sorted(notice.group_labels.items())),
         "commonLabels": common([alert["labels"] for alert in shown]),
         "commonAnnotations": common([alert["annotations"] for alert in shown]),
-        "externalURL": external_url,
+        "externalURL": notice.external_url,
         "version": "4",
-        "groupKey": key,
-        "truncatedAlerts": len(alerts) - len(listed) + truncated,
+        "groupKey": notice.group_key,
+        "truncatedAlerts": len(alerts) - len(listed) + notice.truncated,
     }
     text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
     # As Go's encoder does, so that the text is safe inside HTML and JavaScript; quotes of JSON stay as they are.

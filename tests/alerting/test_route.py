@@ -92,6 +92,7 @@ def test_group_keys_are_alertmanagers(root: Route) -> None:
     shop = root.routes[0]
     assert group_key(root, {}) == "{}:{}"
     assert group_key(shop, {"b": 'x"\n', "a": "é"}) == '{}/{team="shop"}:{a="é", b="x\\"\\n"}'
+    assert group_key(root, {"a": 'x"\\\n\x01é\u2028'}) == '{}:{a="x\\"\\\\\\n\\x01é\\u2028"}'
 
 
 def test_without_a_route_everything_goes_to_the_first_receiver_at_once() -> None:

@@ -11,7 +11,9 @@ import aiohttp
 import pytest
 
 from alerting.alert import Alert
-from alerting.notify.payload import GroupOfAlerts, format_time, group_labels, render
+from alerting.notify.notice import Notice
+from alerting.notify.payload import format_time, render_notice, sort_alerts
+from alerting.route import default_route, group_key
 from tests.alerting.makers import alert, ended
 from tests.alerting.receiver import receiving
 from tests.components import require
@@ -75,10 +77,18 @@ async def test_messages_are_byte_for_byte_those_of_alertmanager(tmp_path: Path, 
         finally:
             process.terminate()
             await process.wait()
-    labels = group_labels(alerts[0].labels, ["alertname", "service"])
+    labels = {name: alerts[0].labels[name] for name in ("alertname", "service") if name in alerts[0].labels}
     for got, expected in ((firing, alerts), (resolved, over)):
-        group = GroupOfAlerts(labels, expected)
-        ours = render(group, receiver="team", external_url=external, max_alerts=max_alerts)
+        notice = Notice(
+            receiver="team",
+            group_key=group_key(default_route("team"), labels),
+            group_labels=labels,
+            alerts=sort_alerts(expected),
+            status="firing",
+            external_url=external,
+            now=0,
+        )
+        ours = render_notice(notice, max_alerts=max_alerts)
         assert got.body.decode() == ours, json.dumps(got.message, indent=1)
 
 

@@ -6,19 +6,29 @@ import json
 
 import pytest
 
-from alerting.notify.payload import GroupOfAlerts, format_time, group_key, group_labels, render
+from alerting.alert import Alert
+from alerting.notify.notice import Notice
+from alerting.notify.payload import format_time, render_notice, sort_alerts
 from tests.alerting.makers import alert, ended
 
 
-def message(*alerts: object, max_alerts: int = 0, **labels: str) -> str:
-    group = GroupOfAlerts(labels, alerts)  # type: ignore[arg-type]
-    return render(group, receiver="team", external_url="http://w:8797", max_alerts=max_alerts)
+def message(*alerts: Alert, max_alerts: int = 0) -> str:
+    notice = Notice(
+        receiver="team",
+        group_key='{}:{alertname="TargetDown"}',
+        group_labels={"alertname": "TargetDown"},
+        alerts=sort_alerts(alerts),
+        status="firing",
+        external_url="http://w:8797",
+        now=0,
+    )
+    return render_notice(notice, max_alerts=max_alerts)
 
 
 def test_the_message_is_alertmanagers_version_4() -> None:
     one = alert("TargetDown", instance="b", severity="critical", at=1_700_000_000.25)
     two = ended(alert("TargetDown", instance="a", severity="critical", at=1_700_000_000), at=1_700_000_060)
-    assert message(one, two, alertname="TargetDown") == (
+    assert message(one, two) == (
         '{"receiver":"team","status":"firing","alerts":['
         '{"status":"resolved","labels":{"alertname":"TargetDown","instance":"a","severity":"critical"},'
         '"annotations":{"summary":"TargetDown of a"},"startsAt":"2023-11-14T22:13:20Z","endsAt":"2023-11-14T22:14:20Z",'
@@ -49,24 +59,6 @@ def test_hostile_label_values_stay_text() -> None:
     assert json.loads(text)["alerts"][0]["labels"]["instance"] == hostile
     assert "<" not in text
     assert "\u2028" not in text
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        ({}, "{}:{}"),
-        ({"b": "2", "a": "1"}, '{}:{a="1", b="2"}'),
-        ({"a": 'x"\\\n\x01é\u2028'}, '{}:{a="x\\"\\\\\\n\\x01é\\u2028"}'),
-    ],
-)
-def test_the_group_key_is_alertmanagers(labels: dict[str, str], expected: str) -> None:
-    assert group_key(labels) == expected
-
-
-def test_group_labels_are_those_that_are_there() -> None:
-    labels = {"alertname": "A", "instance": "i"}
-    assert group_labels(labels, ["alertname", "service"]) == {"alertname": "A"}
-    assert group_labels(labels, ["..."]) == labels
 
 
 @pytest.mark.parametrize(
