@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from alerting.notify.address import SecretUrl
 from alerting.notify.attempt import MAX_RETRY_AFTER_SECONDS, Attempt, Outcome
+from alerting.notify.channel import Channel, ChannelSection
 from alerting.notify.fact import facts, links
-from alerting.notify.global_config import move_to, one_of
 from alerting.notify.http_client import Reply
-from alerting.notify.http_config import HttpAddressSection
-from alerting.notify.integration import HttpIntegration, Setting, Texts, given, unusable
+from alerting.notify.integration import Setting, Texts, given
 from alerting.notify.length import cut
-from alerting.notify.message import Message
 from alerting.notify.notice import Notice
-from alerting.notify.secret import SecretError, SecretSource
-from alerting.notify.webhook import read_url
+from alerting.template.escape import escape_discord
 from core.text import Text
 from core.yaml_file import Path_
 
 if TYPE_CHECKING:
-    import aiohttp
+    pass
 
 # https://discord.com/developers/docs/resources/message#embed-object-embed-limits
 CONTENT_CHARACTERS = 2000
@@ -40,15 +33,9 @@ DEFAULT_MESSAGE = '{{ template "discord.default.message" . }}'
 _RED, _GREEN = 0x992D22, 0x2ECC71
 
 
-class DiscordSection(HttpAddressSection):
+class DiscordSection(ChannelSection):
     """A Discord channel. Texts are templates."""
 
-    webhook_url: Annotated[SecretUrl | None, move_to("webhook_url_file")] = Field(
-        None, description="The channel's webhook.", examples=["https://discord.com/api/webhooks/1/x"]
-    )
-    webhook_url_file: Path | None = Field(
-        None, description="A file that holds the channel's webhook.", examples=["secrets/discord"]
-    )
     title: Text = Field('{{ template "discord.default.title" . }}', description="The title.", examples=["Shop"])
     message: Text = Field(
         DEFAULT_MESSAGE,
@@ -59,15 +46,8 @@ class DiscordSection(HttpAddressSection):
     username: Text = Field("", description="The sender.", examples=["Watch"])
     avatar_url: Text = Field("", description="The sender's picture.", examples=["https://example.org/i.png"])
 
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        one_of(self, ("webhook_url", "webhook_url_file"))
-        if self.webhook_url is None and self.webhook_url_file is None:
-            raise ValueError("does not say where to post to; give 'webhook_url_file'")
-        return self
 
-
-class Discord(HttpIntegration):
+class Discord(Channel):
     """Posts embeds."""
 
     kind = "discord"
@@ -75,14 +55,10 @@ class Discord(HttpIntegration):
     def __init__(self, section: DiscordSection, setting: Setting, index: int = 0, path: Path_ = ()) -> None:
         super().__init__(section, setting, index, path)
         self._section = section
-        self._webhook = SecretSource(section.webhook_url, section.webhook_url_file)
-
-    def _own_files(self) -> Mapping[str, Path | None]:
-        return {"webhook_url_file": self._section.webhook_url_file}
 
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
-        section = self._section
-        title = cut(texts.text(section.title), TITLE_CHARACTERS)
+        section, marked = self._section, texts.escaping(escape_discord)
+        title = cut(marked.text(section.title), TITLE_CHARACTERS)
         # The usual text says all of it already.
         fields = [] if section.message == DEFAULT_MESSAGE else _fields(notice)
         taken = len(title) + sum(len(field["name"]) + len(field["value"]) for field in fields)
@@ -91,25 +67,17 @@ class Discord(HttpIntegration):
         room = min(DESCRIPTION_CHARACTERS, EMBED_CHARACTERS - taken)
         embed = {
             "title": title,
-            "description": cut(texts.text(section.message), room),
+            "description": cut(marked.text(section.message), room),
             "color": _RED if notice.status == "firing" else _GREEN,
             **given({"url": next((address for label, address in links(notice) if label == "Console"), "")}),
             "fields": fields,
         }
         head = {
-            "content": cut(texts.text(section.content), CONTENT_CHARACTERS),
+            "content": cut(marked.text(section.content), CONTENT_CHARACTERS),
             "username": cut(texts.quiet(section.username), USERNAME_CHARACTERS),
             "avatar_url": texts.quiet(section.avatar_url),
         }
         return {**given(head), "embeds": [embed]}
-
-    async def send(self, session: aiohttp.ClientSession, message: Message) -> Attempt:
-        """Post the message once."""
-        try:
-            url = await asyncio.to_thread(read_url, self._webhook, self._setting.base)
-        except SecretError as error:
-            return unusable(error)
-        return await self._post(session, url, json.loads(message.body))
 
     def _judge(self, reply: Reply) -> Attempt:
         """Discord says in the body, to the millisecond, how long to wait."""
@@ -124,7 +92,7 @@ class Discord(HttpIntegration):
 
 
 def _fields(notice: Notice) -> list[dict[str, Any]]:
-    fields = [{"name": name, "value": cut(text, FIELD_CHARACTERS)} for name, text in facts(notice)]
+    fields = [{"name": name, "value": cut(escape_discord(text), FIELD_CHARACTERS)} for name, text in facts(notice)]
     opened = " · ".join(f"[{label}]({address})" for label, address in links(notice))
     if opened and len(opened) <= FIELD_CHARACTERS:
         fields.append({"name": "Links", "value": opened})

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape as escape_html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -22,14 +23,14 @@ from core.yaml_file import Path_
 if TYPE_CHECKING:
     import aiohttp
 
-MISTAKE_SHOWN = "(a template of this receiver failed: "
+Escape = Callable[[str], str]
 
 
 class TextTemplates(Protocol):
     """The named templates of a config, and texts made with them."""
 
-    def text(self, text: str, data: Any) -> str:
-        """Return a template's text for `data`."""
+    def text(self, text: str, data: Any, escape: Callable[[str], str] | None = None) -> str:
+        """Return a template's text for `data`; each value in it goes through `escape`."""
 
     def html(self, text: str, data: Any) -> str:
         """Return it as HTML, with everything that comes from outside escaped."""
@@ -57,39 +58,61 @@ class Setting:
 
 
 class Texts:
-    """Texts for one notice. A template that fails does not keep the notification: the text says what failed."""
+    """Texts for one notice. A template that fails does not keep the notification: the text says what failed.
 
-    def __init__(self, setting: Setting, notice: Notice) -> None:
+    Args:
+        escape: what comes from outside goes through it, so that it stays text among the marks of a medium.
+    """
+
+    def __init__(self, setting: Setting, notice: Notice, escape: Escape | None = None) -> None:
         self._setting = setting
         self._notice = notice
+        self._escape = escape
         self._data: Any = None
+
+    def escaping(self, escape: Escape | None) -> Texts:
+        """Return the texts of the same notice for a medium with marks of its own."""
+        return Texts(self._setting, self._notice, escape)
 
     def text(self, template: str | None) -> str:
         """Return the text of a template, empty for none."""
-        return self._render(template, self._setting.templates.text)
+        try:
+            return self._text(template)
+        except UserError as error:
+            return self._mistake(error, self._escape)
 
     def html(self, template: str | None) -> str:
         """Return the HTML of a template, empty for none."""
-        return self._render(template, self._setting.templates.html)
+        try:
+            return self._rendered(template, self._setting.templates.html)
+        except UserError as error:
+            return self._mistake(error, escape_html)
 
     def quiet(self, template: str | None) -> str:
         """Return the text of a template for a place where no mistake can be told: empty where it fails."""
-        found = self.text(template)
-        return "" if MISTAKE_SHOWN in found else found
+        try:
+            return self._text(template)
+        except UserError:
+            return ""
 
     def texts(self, templates: Mapping[str, str]) -> dict[str, str]:
         """Return the texts of many templates under the same names."""
         return {name: self.text(template) for name, template in templates.items()}
 
-    def _render(self, template: str | None, render: Callable[[str, Any], str]) -> str:
+    def _text(self, template: str | None) -> str:
+        return self._rendered(template, lambda text, data: self._setting.templates.text(text, data, self._escape))
+
+    def _rendered(self, template: str | None, render: Callable[[str, Any], str]) -> str:
         if not template or "{{" not in template:
             return template or ""
         if self._data is None:
             self._data = self._setting.data_of(self._notice)
-        try:
-            return render(template, self._data)
-        except UserError as error:
-            return f"{plain_subject(self._notice)} {MISTAKE_SHOWN}{' '.join(str(error).split())})"
+        return render(template, self._data)
+
+    def _mistake(self, error: UserError, escape: Escape | None) -> str:
+        reason = " ".join(str(error).split())
+        text = f"{plain_subject(self._notice)} (a template of this receiver failed: {reason})"
+        return text if escape is None else escape(text)
 
 
 def plain_subject(notice: Notice) -> str:

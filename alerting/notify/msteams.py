@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from alerting.notify.address import SecretUrl
 from alerting.notify.attempt import Attempt, Outcome
+from alerting.notify.channel import Channel, ChannelSection
 from alerting.notify.fact import facts, links
-from alerting.notify.global_config import move_to, one_of
 from alerting.notify.http_client import Reply, shortened
-from alerting.notify.http_config import HttpAddressSection
-from alerting.notify.integration import HttpIntegration, Setting, Texts, compact, unusable
+from alerting.notify.integration import Setting, Texts, compact
 from alerting.notify.length import cut, cut_bytes
-from alerting.notify.message import Message
 from alerting.notify.notice import Notice
-from alerting.notify.secret import SecretError, SecretSource
-from alerting.notify.webhook import read_url
+from alerting.template.escape import escape_markdown
 from core.text import Text
 from core.yaml_file import Path_
 
 if TYPE_CHECKING:
-    import aiohttp
+    pass
 
 # https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
 MESSAGE_BYTES = 28_000
@@ -38,15 +30,9 @@ _RED, _GREEN = "8C1A1A", "2DC72D"
 _FAILED_AT_TEAMS = "HTTP error "
 
 
-class MsteamsSection(HttpAddressSection):
+class MsteamsSection(ChannelSection):
     """A Teams channel, by an older connector. Texts are templates."""
 
-    webhook_url: Annotated[SecretUrl | None, move_to("webhook_url_file")] = Field(
-        None, description="The incoming webhook.", examples=["https://example.webhook.office.com/webhookb2/x"]
-    )
-    webhook_url_file: Path | None = Field(
-        None, description="A file that holds the incoming webhook.", examples=["secrets/teams"]
-    )
     title: Text = Field('{{ template "msteams.default.title" . }}', description="The title.", examples=["Shop"])
     summary: Text = Field(
         '{{ template "msteams.default.summary" . }}', description="Text for previews.", examples=["Shop is down"]
@@ -57,21 +43,10 @@ class MsteamsSection(HttpAddressSection):
         examples=["{{ .CommonAnnotations.summary }}"],
     )
 
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        _check_address(self)
-        return self
 
-
-class Msteamsv2Section(HttpAddressSection):
+class Msteamsv2Section(ChannelSection):
     """A Teams channel, by a Workflow. Texts are templates."""
 
-    webhook_url: Annotated[SecretUrl | None, move_to("webhook_url_file")] = Field(
-        None, description="The Workflow's address.", examples=["https://example.logic.azure.com/workflows/x"]
-    )
-    webhook_url_file: Path | None = Field(
-        None, description="A file that holds the Workflow's address.", examples=["secrets/teams"]
-    )
     title: Text = Field('{{ template "msteamsv2.default.title" . }}', description="The title.", examples=["Shop"])
     text: Text = Field(
         DEFAULT_TEXT_V2,
@@ -79,36 +54,8 @@ class Msteamsv2Section(HttpAddressSection):
         examples=["{{ .CommonAnnotations.summary }}"],
     )
 
-    @model_validator(mode="after")
-    def _one_address(self) -> Self:
-        _check_address(self)
-        return self
 
-
-def _check_address(section: MsteamsSection | Msteamsv2Section) -> None:
-    one_of(section, ("webhook_url", "webhook_url_file"))
-    if section.webhook_url is None and section.webhook_url_file is None:
-        raise ValueError("does not say where to post to; give 'webhook_url_file'")
-
-
-class _Teams(HttpIntegration):
-    def __init__(
-        self, section: MsteamsSection | Msteamsv2Section, setting: Setting, index: int = 0, path: Path_ = ()
-    ) -> None:
-        super().__init__(section, setting, index, path)
-        self._webhook = SecretSource(section.webhook_url, section.webhook_url_file)
-
-    def _own_files(self) -> Mapping[str, Path | None]:
-        return {"webhook_url_file": self._webhook.file}
-
-    async def send(self, session: aiohttp.ClientSession, message: Message) -> Attempt:
-        """Post the card once."""
-        try:
-            url = await asyncio.to_thread(read_url, self._webhook, self._setting.base)
-        except SecretError as error:
-            return unusable(error)
-        return await self._post(session, url, json.loads(message.body))
-
+class _Teams(Channel):
     def _judge(self, reply: Reply) -> Attempt:
         """A connector answers 200 though Teams would not take the card, and says so in the body."""
         attempt = super()._judge(reply)
@@ -130,13 +77,13 @@ class Msteams(_Teams):
         self._section = section
 
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
-        section = self._section
+        section, marked = self._section, texts.escaping(escape_markdown)
         document: dict[str, Any] = {
             "@context": "http://schema.org/extensions",
             "@type": "MessageCard",
             "type": "MessageCard",
-            "title": cut(texts.text(section.title), TITLE_CHARACTERS),
-            "summary": cut(texts.text(section.summary), TITLE_CHARACTERS),
+            "title": cut(marked.text(section.title), TITLE_CHARACTERS),
+            "summary": cut(marked.text(section.summary), TITLE_CHARACTERS),
             "themeColor": _RED if notice.status == "firing" else _GREEN,
             "sections": [{"facts": [{"name": name, "value": text} for name, text in _facts(notice, section.text)]}],
             "potentialAction": [
@@ -144,7 +91,7 @@ class Msteams(_Teams):
                 for label, url in links(notice)[:BUTTONS]
             ],
         }
-        return {**document, "text": _fitting(texts.text(section.text), document)}
+        return {**document, "text": _fitting(marked.text(section.text), document)}
 
 
 class Msteamsv2(_Teams):
@@ -157,10 +104,11 @@ class Msteamsv2(_Teams):
         self._section = section
 
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
+        marked = texts.escaping(escape_markdown)
         text = {"type": "TextBlock", "text": "", "wrap": True}
         title = {
             "type": "TextBlock",
-            "text": cut(texts.text(self._section.title), TITLE_CHARACTERS),
+            "text": cut(marked.text(self._section.title), TITLE_CHARACTERS),
             "weight": "Bolder",
             "size": "Medium",
             "wrap": True,
@@ -184,13 +132,15 @@ class Msteamsv2(_Teams):
                 {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
             ],
         }
-        text["text"] = _fitting(texts.text(self._section.text), document)
+        text["text"] = _fitting(marked.text(self._section.text), document)
         return document
 
 
 def _facts(notice: Notice, text: str) -> list[tuple[str, str]]:
     """Return what a text of the user's own may not say; the usual ones say all of it."""
-    return [] if text in (DEFAULT_TEXT, DEFAULT_TEXT_V2) else facts(notice)
+    if text in (DEFAULT_TEXT, DEFAULT_TEXT_V2):
+        return []
+    return [(name, escape_markdown(value)) for name, value in facts(notice)]
 
 
 def _fitting(text: str, around: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.secret import SecretError, source
 from alerting.notify.webhook import read_url
+from alerting.template.escape import escape_slack
 from core.config import Section
 from core.secret import SecretText
 from core.text import Text
@@ -191,20 +192,20 @@ class Slack(HttpIntegration):
         return {**given(head), "attachments": [self._attachment(notice, texts)]}
 
     def _attachment(self, notice: Notice, texts: Texts) -> dict[str, Any]:
-        section = self._section
+        section, marked = self._section, texts.escaping(escape_slack)
         optional = {
-            "title": cut(texts.text(section.title), TITLE_CHARACTERS),
+            "title": cut(marked.text(section.title), TITLE_CHARACTERS),
             "title_link": texts.quiet(section.title_link),
-            "pretext": cut(texts.text(section.pretext), TEXT_CHARACTERS),
+            "pretext": cut(marked.text(section.pretext), TEXT_CHARACTERS),
             "image_url": texts.quiet(section.image_url),
             "thumb_url": texts.quiet(section.thumb_url),
             "color": texts.quiet(section.color),
-            "fields": self._fields(notice, texts),
+            "fields": self._fields(notice, marked),
             "actions": self._actions(notice, texts),
         }
         return {
             **given(optional),
-            "text": cut(texts.text(section.text), TEXT_CHARACTERS),
+            "text": cut(marked.text(section.text), TEXT_CHARACTERS),
             "fallback": cut(texts.text(section.fallback), TEXT_CHARACTERS),
             "callback_id": texts.quiet(section.callback_id),
             "footer": cut(texts.quiet(section.footer), FOOTER_CHARACTERS),
@@ -213,7 +214,7 @@ class Slack(HttpIntegration):
 
     def _fields(self, notice: Notice, texts: Texts) -> list[dict[str, Any]]:
         if self._section.fields is None:
-            found = [(name, _escaped(text), len(text) < SHORT_CHARACTERS) for name, text in self._facts(notice)]
+            found = [(name, escape_slack(text), len(text) < SHORT_CHARACTERS) for name, text in self._facts(notice)]
         else:
             short = self._section.short_fields
             found = [
@@ -296,8 +297,3 @@ def _action(action: SlackActionSection, texts: Texts) -> dict[str, Any]:
             )
         )
     return found
-
-
-def _escaped(text: str) -> str:
-    """Return a text that Slack's markup leaves as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
+from html import escape as escape_html
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -19,11 +18,12 @@ from alerting.notify.fact import facts, links
 from alerting.notify.global_config import move_to, one_of
 from alerting.notify.http_client import Reply
 from alerting.notify.http_config import HttpAddressSection
-from alerting.notify.integration import HttpIntegration, Setting, Texts, plain_subject, unusable
+from alerting.notify.integration import Escape, HttpIntegration, Setting, Texts, plain_subject, unusable
 from alerting.notify.length import cut, cut_html
 from alerting.notify.message import Message
 from alerting.notify.notice import Notice
 from alerting.notify.secret import SecretError, source
+from alerting.template.escape import escape_telegram, escape_telegram_v2
 from core.secret import SecretText, scrub
 from core.text import Text
 from core.yaml_file import Path_
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 # https://core.telegram.org/bots/api#sendmessage
 TEXT_CHARACTERS = 4096
 DEFAULT_MESSAGE = '{{ template "telegram.default.message" . }}'
-_MARKUP_V2 = re.compile(r"([_*\[\]()~`>#+\-=|{}.!\\])")
-_MARKUP = re.compile(r"([_*`\[])")
+_ESCAPES: Mapping[str, Escape] = {"HTML": escape_html, "Markdown": escape_telegram, "MarkdownV2": escape_telegram_v2}
 
 
 class TelegramSection(HttpAddressSection):
@@ -97,11 +96,10 @@ class Telegram(HttpIntegration):
     def _document(self, notice: Notice, texts: Texts) -> dict[str, Any]:
         section = self._section
         mode = section.parse_mode
-        make = texts.html if mode == "HTML" else texts.text
         # The usual text says all of it already.
         extra = "" if section.message == DEFAULT_MESSAGE else _extra(notice, mode)
         room = TEXT_CHARACTERS - len(extra)
-        text = make(section.message) or plain_subject(notice)
+        text = _text(section.message, texts, mode) or _plain(plain_subject(notice), mode)
         text = cut_html(text, room) if mode == "HTML" else cut(text, room)
         document: dict[str, Any] = {
             "text": text + extra,
@@ -145,6 +143,14 @@ class Telegram(HttpIntegration):
         return replace(attempt, retry_after=min(max(0.0, pause), MAX_RETRY_AFTER_SECONDS))
 
 
+def _text(message: str, texts: Texts, mode: str) -> str:
+    if mode == "HTML":
+        return texts.html(message)
+    if message == DEFAULT_MESSAGE:  # what stands in it is for HTML
+        return _plain(texts.text(message), mode)
+    return texts.escaping(_ESCAPES.get(mode)).text(message)
+
+
 def _extra(notice: Notice, mode: str) -> str:
     """Return the lines below the text, in its markup."""
     lines = [_fact(name, cut(text, 300), mode) for name, text in facts(notice)]
@@ -155,14 +161,13 @@ def _extra(notice: Notice, mode: str) -> str:
 
 
 def _fact(name: str, text: str, mode: str) -> str:
-    if mode == "HTML":
-        return f"<b>{escape(name)}:</b> {escape(text)}"
-    return f"{_plain(name, mode)}: {_plain(text, mode)}"
+    shown = f"<b>{name}:</b>" if mode == "HTML" else f"{name}:"
+    return f"{shown} {_plain(text, mode)}"
 
 
 def _link(label: str, address: str, mode: str) -> str:
     if mode == "HTML":
-        return f'<a href="{escape(address)}">{escape(label)}</a>'
+        return f'<a href="{escape_html(address)}">{escape_html(label)}</a>'
     if mode == "MarkdownV2":
         inside = address.replace("\\", "\\\\").replace(")", "\\)")
         return f"[{_plain(label, mode)}]({inside})"
@@ -171,6 +176,5 @@ def _link(label: str, address: str, mode: str) -> str:
 
 def _plain(text: str, mode: str) -> str:
     """Return a text that the markup leaves as it is."""
-    if mode == "MarkdownV2":
-        return _MARKUP_V2.sub(r"\\\1", text)
-    return _MARKUP.sub(r"\\\1", text) if mode == "Markdown" else text
+    escaping = _ESCAPES.get(mode)
+    return text if escaping is None else escaping(text)
