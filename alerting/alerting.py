@@ -370,12 +370,16 @@ class Alerting:
         self.pipeline.conditions_changed()
 
     def _make_escalation(self) -> EscalationDesk:
-        from alerting.escalation_desk import EscalationDesk  # noqa: PLC0415 - only where somebody escalates
+        # Imported here because it is only for those where somebody escalates.
+        from alerting.escalation_desk import EscalationDesk  # noqa: PLC0415
+        from alerting.escalation_messages import IncidentMessages  # noqa: PLC0415
 
         return EscalationDesk(
             self._database, self._logbook, self._clock, self._tasks, self._registry,
-            add=self._journal.add, messages_of=self.pipeline.messages, alerts_of=self._alerts_of,
-            links=self.room.links, suspects=self.room.suspects, external_url=self.external_url,
+            add=self._journal.add,
+            messages=IncidentMessages(
+                self.pipeline.messages, self._alerts_of, self.room.links, self.room.suspects, self.external_url
+            ),
         )  # fmt: skip
 
     def _alerts_of(self, incident: Incident) -> list[Alert]:

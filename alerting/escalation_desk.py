@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
 
-from alerting.alert import Alert
 from alerting.config import AlertingConfig
 from alerting.escalation import Chain
 from alerting.escalation_config import make_plan
+from alerting.escalation_messages import IncidentMessages
 from alerting.escalation_store import load_chain, load_chains, load_overrides
 from alerting.escalations import Book, Escalations
-from alerting.incident import Incident
 from alerting.journal import Batch
 from alerting.notify.message import Message
-from alerting.notify.notice import Links, Notice
 from alerting.notify.outbox import load_undelivered
 from alerting.schedule import Override
 from alerting.schedules import Schedules
@@ -32,9 +30,7 @@ class EscalationDesk:
 
     Args:
         add: queues a batch for the database; calls `escalations.extend` with it.
-        messages_of: the messages that tell a receiver of a notice, one for each of its addresses.
-        alerts_of: the alerts of an incident that are known now, firing or ended.
-        links, suspects: as `Escalations` takes them.
+        messages: makes what receivers are told.
     """
 
     def __init__(
@@ -46,28 +42,13 @@ class EscalationDesk:
         registry: CollectorRegistry,
         *,
         add: Callable[[Batch], None],
-        messages_of: Callable[[Notice], Sequence[Message]],
-        alerts_of: Callable[[Incident], Collection[Alert]],
-        links: Callable[[Incident, Mapping[str, str], str], Links] = lambda *_: Links(),
-        suspects: Callable[[Incident], tuple[str, ...]] = lambda _incident: (),
-        external_url: str = "",
+        messages: IncidentMessages,
     ) -> None:
         self._database = database
         self._clock = clock
         self._tasks = tasks
         self.schedules = Schedules(database, logbook, clock)
-        self.escalations = Escalations(
-            logbook,
-            clock,
-            registry,
-            self.schedules,
-            add=add,
-            messages_of=messages_of,
-            alerts_of=alerts_of,
-            links=links,
-            suspects=suspects,
-            external_url=external_url,
-        )
+        self.escalations = Escalations(logbook, clock, registry, self.schedules, add=add, messages=messages)
         self._task: asyncio.Task[None] | None = None
 
     def configure(self, config: AlertingConfig) -> None:

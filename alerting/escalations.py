@@ -13,13 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry
 
-from alerting.alert import Alert
 from alerting.escalation import (
     LATE_SECONDS,
     Chain,
     ChainState,
     Plan,
-    Target,
     advance,
     begin,
     follow,
@@ -28,14 +26,14 @@ from alerting.escalation import (
 )
 from alerting.escalation_config import EscalationChoiceSection
 from alerting.escalation_measurement import EscalationMeasurement
-from alerting.escalation_notice import incident_of, make_notice
+from alerting.escalation_messages import IncidentMessages
+from alerting.escalation_notice import incident_of
+from alerting.escalation_reach import Reach, reach_of
 from alerting.escalation_store import saving
 from alerting.incident import Incident, IncidentEvent, IncidentTransition
 from alerting.journal import Batch
 from alerting.notify.message import Message
-from alerting.notify.notice import Links, Notice
 from alerting.notify.outbox import Settlement
-from alerting.notify.payload import common
 from alerting.schedules import Schedules
 from core.clock import Clock
 from core.duration import format_duration
@@ -77,24 +75,12 @@ class _Telling:
     is_delivered: bool = False
 
 
-@dataclass(slots=True)
-class _Reach:
-    """Whom a step reaches: receivers, each with the person whom alone it reaches, and who cannot be reached."""
-
-    receivers: dict[str, str] = field(default_factory=dict)
-    people: list[str] = field(default_factory=list)
-    unreached: list[str] = field(default_factory=list)
-
-
 class Escalations:
     """The escalations of all incidents.
 
     Args:
         add: queues a batch for the database; calls `extend` with it.
-        messages_of: the messages that tell a receiver of a notice, one for each of its addresses; may raise.
-        alerts_of: the alerts of an incident that are known now, firing or ended.
-        links: those of an incident for what shares some labels and goes to one person, if that is known.
-        suspects: recent changes that may have caused an incident.
+        messages: makes what receivers are told.
     """
 
     def __init__(
@@ -105,21 +91,13 @@ class Escalations:
         schedules: Schedules,
         *,
         add: Callable[[Batch], None],
-        messages_of: Callable[[Notice], Sequence[Message]],
-        alerts_of: Callable[[Incident], Collection[Alert]],
-        links: Callable[[Incident, Mapping[str, str], str], Links] = lambda *_: Links(),
-        suspects: Callable[[Incident], tuple[str, ...]] = lambda _incident: (),
-        external_url: str = "",
+        messages: IncidentMessages,
     ) -> None:
         self._logbook = logbook
         self._clock = clock
         self._schedules = schedules
         self._add = add
-        self._messages_of = messages_of
-        self._alerts_of = alerts_of
-        self._links = links
-        self._suspects = suspects
-        self._external_url = external_url
+        self._messages = messages
         self._book = Book()
         self._chains: dict[int, Chain] = {}
         self._incidents: dict[int, Incident] = {}
@@ -244,7 +222,8 @@ class Escalations:
         self._forget_if_over(event.incident)
         if not chain.told or event.incident.merged_into is not None:
             return []
-        return self._messages(event.incident, dict.fromkeys(chain.told, ""), "resolved", ended=event.alerts)
+        told = dict.fromkeys(chain.told, "")
+        return self._messages.make(event.incident, told, self._clock.now(), is_over=True, ended=event.alerts)
 
     def _forget_if_over(self, incident: Incident) -> None:
         if not incident.is_open:
@@ -275,8 +254,8 @@ class Escalations:
         self._add(batch)
 
     def _tell(self, batch: Batch, before: Chain, chain: Chain, step: int, incident: Incident, delay: float) -> None:
-        reach = self._reach(before.plan, step, batch.time)
-        messages = self._messages(incident, reach.receivers, "firing")
+        reach = reach_of(before.plan, step, batch.time, self._schedules)
+        messages = self._messages.make(incident, reach.receivers, self._clock.now())
         told = dict.fromkeys(message.receiver for message in messages)
         reach.unreached += [f"receiver {name}: could not be told" for name in reach.receivers if name not in told]
         chain = replace(chain, told=tuple(dict.fromkeys((*chain.told, *told))))
@@ -301,48 +280,6 @@ class Escalations:
         hurried = hurry(chain, self._clock.now())
         if hurried is not chain:
             self._save(batch, hurried)
-
-    def _reach(self, plan: Plan, step: int, now: float) -> _Reach:
-        reach = _Reach()
-        for target in plan.policy.steps[step].targets:
-            if target.kind == "receiver":
-                reach.receivers[target.name] = ""
-                continue
-            people = self._people(plan, target, now)
-            if not people:
-                reach.unreached.append(f"schedule {target.name}: nobody is on call")
-            for person in people:
-                receiver = self._schedules.receiver_of(person) or plan.people.get(person)
-                if receiver is None:
-                    reach.unreached.append(f"person {person}: not configured any more")
-                    continue
-                alone = reach.receivers.get(receiver, person) == person
-                reach.people.append(person)
-                reach.receivers[receiver] = person if alone else ""
-        return reach
-
-    def _people(self, plan: Plan, target: Target, now: float) -> tuple[str, ...]:
-        if target.kind == "person":
-            return (target.name,)
-        return self._schedules.on_call(target.name, now, plan.schedules.get(target.name))
-
-    def _messages(
-        self, incident: Incident, receivers: Mapping[str, str], status: str, ended: Sequence[Alert] = ()
-    ) -> list[Message]:
-        now = self._clock.now()
-        found = list({alert.id: alert for alert in (*self._alerts_of(incident), *ended)}.values())
-        suspects = self._suspects(incident)
-        messages: list[Message] = []
-        for receiver, person in receivers.items():
-            is_over = status == "resolved"
-            notice = make_notice(incident, found, receiver, now, is_over=is_over, external_url=self._external_url)
-            links = self._links(incident, common([alert.labels for alert in notice.alerts]), person)
-            notice = replace(notice, links=links, suspects=suspects)
-            try:
-                messages += self._messages_of(notice)
-            except Exception:  # noqa: BLE001 - a mistake in one receiver's template must not keep others from being told
-                _log.exception("escalation: no message for %s", receiver)
-        return messages
 
     # What is kept.
 
@@ -385,7 +322,7 @@ class Escalations:
         return len(self._schedules.on_call(schedule, self._clock.now()))
 
 
-def _entry(chain: Chain, step: int, told: Collection[str], reach: _Reach, delay: float) -> dict[str, object]:
+def _entry(chain: Chain, step: int, told: Collection[str], reach: Reach, delay: float) -> dict[str, object]:
     """Return what the logbook keeps of a step."""
     steps = len(chain.plan.policy.steps)
     texts = [f"step {step + 1} of {steps}", f"round {chain.round + 1}" if chain.round else "", *reach.unreached]

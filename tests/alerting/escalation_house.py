@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from alerting.alert import Alert, Severity
 from alerting.config import AlertingConfig
 from alerting.escalation_desk import EscalationDesk
+from alerting.escalation_messages import IncidentMessages
 from alerting.incident import Incident, IncidentEvent, IncidentStatus, IncidentTransition
 from alerting.journal import Batch, Journal
 from alerting.notify.attempt import Attempt, Outcome
@@ -195,8 +196,8 @@ async def escalation_house(
     )  # fmt: skip
     house: EscalationHouse
     desk = EscalationDesk(
-        database, logbook, clock, tasks, registry, add=add, messages_of=messages_of,
-        alerts_of=lambda _incident: house.alerts,
+        database, logbook, clock, tasks, registry, add=add,
+        messages=IncidentMessages(messages_of, lambda _incident: house.alerts),
     )  # fmt: skip
     house = EscalationHouse(clock, database, logbook, registry, journal, desk, phones, got, clock.now())
     await database.start()
