@@ -10,7 +10,7 @@ from core.duration import spell_duration
 from core.logbook import Entry
 
 MOST_SUSPECTS = 5
-CHANGE_KINDS = ("revision.", "operation.", "config.reloaded", "daemon.started")
+CHANGE_KINDS = ("revision.", "operation.", "config.reloaded")
 """Begin the kinds of entries that changes are read from."""
 
 _RELEASING = ("deploy", "rollback")
@@ -64,8 +64,6 @@ def changes_in(entries: Iterable[Entry]) -> list[Change]:
             change = _of_revision(entry, operations, serving)
         elif entry.kind == "config.reloaded":
             change = _change(entry, "configuration", "reloaded", "", "")
-        elif entry.kind == "daemon.started":
-            change = _change(entry, "Watchkeeper", "started", "", "")
         else:
             continue
         if change is not None:

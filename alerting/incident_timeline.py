@@ -67,7 +67,7 @@ def timeline(
     for entry in entries:
         about = choice.about(entry)
         if about is not None:
-            text, detail = in_words(entry)
+            text, detail = in_words(entry, choice.operation(entry.subject))
             lines.append(Line(entry, about, text, detail, entry.number in suspects))
     return lines
 
@@ -84,7 +84,11 @@ class _Choice:
         self._ids = {subject.partition("/")[2] for subject in self._own}
         self._services = services_of(incident)
         self._needed = set(needed)
-        self._operations: set[str] = set()
+        self._operations: dict[str, str] = {}
+
+    def operation(self, subject: str) -> str:
+        """Return what an operation that was asked for earlier does; empty where it is none, or not of this incident."""
+        return self._operations.get(subject, "")
 
     def about(self, entry: Entry) -> About | None:
         kind, subject = entry.kind, entry.subject
@@ -108,7 +112,7 @@ class _Choice:
         if entry.kind == "operation.requested":
             service, environment = str(entry.data.get("service", "")), str(entry.data.get("environment", ""))
             if service and self._is_ours(f"service/{service}/{environment}"):
-                self._operations.add(entry.subject)
+                self._operations[entry.subject] = _asked(entry)
         news = entry.kind.partition(".")[2] in _OPERATION_NEWS
         return About.OPERATION if entry.subject in self._operations and news else None
 
@@ -145,9 +149,15 @@ def _about_itself(kind: str) -> About:
     return About.ALERT if kind == "incident.joined" else About.STATUS
 
 
-def in_words(entry: Entry) -> tuple[str, str]:
-    """Return what an entry says: a sentence for a line, and more of it that may be long."""
+def in_words(entry: Entry, operation: str = "") -> tuple[str, str]:
+    """Return what an entry says: a sentence for a line, and more of it that may be long.
+
+    Args:
+        operation: what the operation does that the entry is of, where that is known.
+    """
     area, _, what = entry.kind.partition(".")
+    if area == "operation":
+        return _operation(what, entry, operation)
     words = _WORDS.get(area)
     text, detail = words(what, entry) if words is not None else (f"{entry.kind} {entry.subject}", "")
     return text, str(detail or "")
@@ -205,16 +215,21 @@ def _notification(what: str, entry: Entry) -> tuple[str, str]:
     return f"{receiver} could not be told: {status}", data.get("detail", "")
 
 
-def _operation(what: str, entry: Entry) -> tuple[str, str]:
+def _operation(what: str, entry: Entry, does: str) -> tuple[str, str]:
     data, number = entry.data, entry.subject.partition("/")[2]
     if what == "requested":
-        parameters = data.get("parameters") or {}
-        version = str(parameters.get("version") or "") if isinstance(parameters, dict) else ""
-        asked = f"{str(data.get('kind', '')).capitalize()} of {data.get('service', '')}" + (
-            version and f" to {version}"
-        )
-        return f"{asked} asked for{_by(entry)} (operation {number})", data.get("reason", "")
-    return f"Operation {number} {what.replace('_', ' ')}", data.get("error", "")
+        return f"{_asked(entry)} asked for{_by(entry)} (operation {number})", data.get("reason", "")
+    done = what.replace("_", " ")
+    text = f"{does} {done} (operation {number})" if does else f"Operation {number} {done}"
+    return text, str(data.get("error") or "")
+
+
+def _asked(entry: Entry) -> str:
+    """Return what an operation is to do: `Deploy of shop to 1.4.2`."""
+    data = entry.data
+    parameters = data.get("parameters") or {}
+    version = str(parameters.get("version") or "") if isinstance(parameters, dict) else ""
+    return f"{str(data.get('kind', '')).capitalize()} of {data.get('service', '')}" + (version and f" to {version}")
 
 
 def _revision(what: str, entry: Entry) -> tuple[str, str]:
@@ -229,8 +244,9 @@ def _revision(what: str, entry: Entry) -> tuple[str, str]:
 
 def _policy(_what: str, entry: Entry) -> tuple[str, str]:
     data, policy = entry.data, entry.subject.partition("/")[2]
-    did = "acts" if data.get("taken") else "does not act"
-    return f"Policy {policy} {did}: {str(data.get('reason', '')).replace('_', ' ')}", data.get("detail", "")
+    if data.get("taken"):
+        return f"Policy {policy} acts", data.get("detail", "")
+    return f"Policy {policy} does not act: {str(data.get('reason', '')).replace('_', ' ')}", data.get("detail", "")
 
 
 def _config(what: str, entry: Entry) -> tuple[str, str]:
@@ -250,14 +266,14 @@ def _escalation(what: str, entry: Entry) -> tuple[str, str]:
 
 
 _WORDS = {
-    "alert": _alert, "incident": _incident, "notification": _notification, "operation": _operation,
-    "revision": _revision, "policy": _policy, "config": _config, "daemon": _daemon, "escalation": _escalation,
+    "alert": _alert, "incident": _incident, "notification": _notification, "revision": _revision,
+    "policy": _policy, "config": _config, "daemon": _daemon, "escalation": _escalation,
 }  # fmt: skip
 
 
 def person_of(entry: Entry) -> str:
     """Return who an entry is from, as people call them."""
-    return str(entry.data.get("person") or entry.actor.partition(":")[2] or entry.actor)
+    return str(entry.data.get("person") or entry.actor.partition(":")[2] or entry.actor.replace("/", " "))
 
 
 def _by(entry: Entry) -> str:

@@ -41,6 +41,7 @@ class Review:
         impact, causes, acted, follow_ups: drafted from what is known.
         said: what people wrote when they closed the review, by `cause`, `impact`, `follow_ups`, `note`.
         people: who took part.
+        policies: those whose operations succeeded before it was over.
     """
 
     incident: Incident
@@ -55,6 +56,7 @@ class Review:
     notes: tuple[Line, ...]
     timeline: tuple[Line, ...]
     people: tuple[str, ...]
+    policies: tuple[str, ...]
     alerts: tuple[IncidentAlert, ...]
     drawn: tuple[Drawn, ...] = ()
     said: dict[str, str] = field(default_factory=dict)
@@ -67,13 +69,17 @@ class Review:
         how_long = (
             f"lasted {spell_duration(self.recover_seconds)}" if self.recover_seconds is not None else "is not over yet"
         )
-        by_whom = (
-            f" It was taken by {incident.acknowledged_by} after {spell_duration(self.acknowledge_seconds)}."
-            if self.acknowledge_seconds is not None
-            else " Nobody acknowledged it."
-        )
         about = f" of {where}" if where else ""
-        return f"A {incident.severity.value} incident{about} that {how_long}.{by_whom}"
+        return f"A {incident.severity.value} incident{about} that {how_long}. {self._by_whom}"
+
+    @property
+    def _by_whom(self) -> str:
+        if self.acknowledge_seconds is not None:
+            after = spell_duration(self.acknowledge_seconds)
+            return f"It was taken by {self.incident.acknowledged_by} after {after}."
+        if self.policies:
+            return f"Policy {' and '.join(self.policies)} acted; no person had to."
+        return "Nobody acknowledged it."
 
 
 def draft(record: IncidentRecord, now: float, drawn: Iterable[Drawn] = ()) -> Review:
@@ -81,6 +87,8 @@ def draft(record: IncidentRecord, now: float, drawn: Iterable[Drawn] = ()) -> Re
     incident = record.incident
     began = min([incident.opened_at, *(alert.active_since for alert in record.alerts if alert.active_since)])
     said = _said(record.timeline)
+    acted = list(_acts(record, began))
+    policies = _policies(acted) if incident.resolved_at is not None else ()
     return Review(
         incident=incident,
         drafted_at=now,
@@ -88,22 +96,58 @@ def draft(record: IncidentRecord, now: float, drawn: Iterable[Drawn] = ()) -> Re
         acknowledge_seconds=seconds_to_acknowledge(incident),
         recover_seconds=seconds_to_recover(incident),
         impact=tuple(_impact(record)),
-        causes=record.suspects,
-        acted=tuple(line for line in record.timeline if _is_act(line, began)),
-        follow_ups=tuple(_follow_ups(record, began, is_cause_known=bool(said.get("cause")))),
+        causes=tuple(_causes(record, began)),
+        acted=tuple(acted),
+        follow_ups=tuple(_follow_ups(record, began, policies, is_cause_known=bool(said.get("cause")))),
         notes=tuple(line for line in record.timeline if line.about is About.NOTE),
         timeline=tuple(line for line in record.timeline if _is_worth_a_line(line)),
         people=tuple(_people(record.timeline)),
+        policies=policies,
         alerts=record.alerts,
         drawn=tuple(drawn),
         said=said,
     )
 
 
-def _is_act(line: Line, began: float) -> bool:
-    if line.entry.time < began:
-        return False
-    return line.about is About.OPERATION or line.entry.kind in ("incident.mitigated", "incident.resolved")
+def _acts(record: IncidentRecord, began: float) -> Iterable[Line]:
+    """Return what was done about it: what was begun before it was over, and how that ended."""
+    end = record.incident.resolved_at
+    known: set[str] = set()
+    for line in record.timeline:
+        entry = line.entry
+        if entry.kind in ("incident.mitigated", "incident.resolved"):
+            yield line
+            continue
+        is_part = end is None or entry.time <= end or entry.subject in known
+        if line.about is About.OPERATION and _is_worth_a_line(line) and entry.time >= began and is_part:
+            known.add(entry.subject)
+            yield line
+
+
+def _policies(acted: Sequence[Line]) -> tuple[str, ...]:
+    asked = {
+        line.entry.subject: line.entry.actor.partition("/")[2]
+        for line in acted
+        if line.entry.kind == "operation.requested" and line.entry.actor.startswith("policy/")
+    }
+    done = [line.entry.subject for line in acted if line.entry.kind == "operation.succeeded"]
+    return tuple(dict.fromkeys(asked[subject] for subject in done if subject in asked))
+
+
+def _causes(record: IncidentRecord, began: float) -> Iterable[str]:
+    """Return the suspects; of a release that was taken back before it was over, how long after that it was over."""
+    end = record.incident.resolved_at
+    taken_back = {
+        f"{line.entry.subject.split('/')[1]} {line.entry.data.get('version')}": line.entry.time
+        for line in record.timeline
+        if line.entry.kind == "revision.quarantined" and began <= line.entry.time
+    }
+    for suspect in record.suspects:
+        moment = taken_back.get(suspect.partition(",")[0])
+        if moment is None or end is None or moment > end:
+            yield suspect
+        else:
+            yield f"{suspect}; it was taken back, and {spell_duration(end - moment)} later the incident was over"
 
 
 def _is_worth_a_line(line: Line) -> bool:
@@ -129,13 +173,15 @@ def _impact(record: IncidentRecord) -> Iterable[str]:
         yield f"{len(record.alerts)} alerts in all."
 
 
-def _follow_ups(record: IncidentRecord, began: float, *, is_cause_known: bool) -> Iterable[str]:
+def _follow_ups(
+    record: IncidentRecord, began: float, policies: Sequence[str], *, is_cause_known: bool
+) -> Iterable[str]:
     """Return what the record itself suggests to do; nothing here guesses."""
     incident, lines = record.incident, record.timeline
     taken = seconds_to_acknowledge(incident)
-    if taken is None:
+    if taken is None and not policies:
         yield "Nobody acknowledged it: check who is on call and whether the notification reached them."
-    elif taken > LATE_ACKNOWLEDGE_SECONDS:
+    elif taken is not None and taken > LATE_ACKNOWLEDGE_SECONDS:
         yield f"It took {spell_duration(taken)} until somebody took it: check escalation and on-call."
     if record.alerts and incident.opened_at - began > LATE_DETECT_SECONDS:
         late = spell_duration(incident.opened_at - began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -11,6 +12,7 @@ from alerting.review_chart import COLOURS, svg
 from alerting.review_markdown import clock, facts, stamp
 from core.duration import spell_duration
 
+_CODE = re.compile(r"`([^`]+)`")
 _STYLE = """
 :root { --ink: #18211f; --soft: #57635f; --line: #dfe4e2; --wash: #f3f6f5; --accent: #0f6b85; --bad: #b8322a;
   --warn: #8f5f00; --good: #1d7a4c; }
@@ -103,12 +105,17 @@ def _times(review: Review) -> str:
 
 
 def _section(title: str, drafted: Iterable[str], said: str | None = None, *, ask: bool = False) -> str:
-    items = "".join(f"<li>{escape(text)}</li>" for text in drafted)
+    items = "".join(f"<li>{_coded(text)}</li>" for text in drafted)
     body = f'<p class="said">{escape(said)}</p>' if said else ""
     body += f"<ul>{items}</ul>" if items else ""
     if not said and (ask or not items):
         body += '<p class="ask">To be added by a person.</p>'
     return f"<h2>{escape(title)}</h2>{body}"
+
+
+def _coded(text: str) -> str:
+    """Return a drafted text; what stands in back-quotes is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _figure(drawn: Drawn, review: Review) -> str:

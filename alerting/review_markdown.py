@@ -12,6 +12,7 @@ from core.duration import spell_duration
 
 TO_ADD = "_To be added by a person._"
 
+_CODE = re.compile(r"(`[^`]+`)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 
 
@@ -51,10 +52,10 @@ def facts(review: Review) -> list[tuple[str, str]]:
     """Return the facts at the head of a report, those that are known."""
     incident = review.incident
 
-    def at(moment: float | None, after: float | None = None) -> str:
+    def at(moment: float | None, after: float | None = None, event: str = "it was detected") -> str:
         if moment is None:
             return ""
-        return f"{stamp(moment)} UTC" + (f", after {spell_duration(after)}" if after is not None else "")
+        return f"{stamp(moment)} UTC" + (f", {spell_duration(after)} after {event}" if after is not None else "")
 
     detected = review.detect_seconds
     found = [
@@ -64,7 +65,7 @@ def facts(review: Review) -> list[tuple[str, str]]:
         ("Owner", incident.owner),
         ("Took part", ", ".join(review.people)),
         ("First sign", at(incident.opened_at - (detected or 0.0)) if detected is not None else ""),
-        ("Detected", at(incident.opened_at, detected)),
+        ("Detected", at(incident.opened_at, detected, "the first sign")),
         ("Acknowledged", at(incident.acknowledged_at, review.acknowledge_seconds)),
         ("Mitigated", at(incident.mitigated_at, _since(incident.opened_at, incident.mitigated_at))),
         ("Recovered", at(incident.resolved_at, review.recover_seconds)),
@@ -91,8 +92,9 @@ def _section(
 
 
 def plain(text: str) -> str:
-    """Return a text that Markdown shows as it is, on one line; back-quotes are kept for code."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("\\`", "`")
+    """Return a text that Markdown shows as it is, on one line; what stands in back-quotes is code."""
+    parts = _CODE.split(" ".join(text.split()))
+    return "".join(part if index % 2 else _SPECIAL.sub(r"\\\1", part) for index, part in enumerate(parts))
 
 
 def stamp(moment: float) -> str:

@@ -59,7 +59,7 @@ def test_the_times_are_those_of_the_record() -> None:
     )
     text = markdown(found)
     assert "| First sign | 1970-01-12 13:46:10 UTC |" in text
-    assert "| Recovered | 1970-01-12 13:56:40 UTC, after 10 min |" in text
+    assert "| Recovered | 1970-01-12 13:56:40 UTC, 10 min after it was detected |" in text
     assert "- 31 % of the requests fail (critical, for 10 min)." in text
     assert "- Candidate: shop 2.1, deployed 40 s before" in text
 
@@ -78,6 +78,49 @@ def test_follow_ups_come_from_the_record_alone() -> None:
     assert any("It took 16 min 40 s until somebody took it" in text for text in troubled)
     assert "Operation 3 failed: find out why." in troubled
     assert "Receiver team could not be told: repair it, or give it a fallback." in troubled
+
+
+def test_what_a_policy_ended_by_itself_is_told_so() -> None:
+    place = {"service": "shop", "environment": "production"}
+    found = review(
+        entry(1, 1, "policy.decision", "policy/back", trigger="incident/7", taken=True, reason="act"),
+        entry(2, 1, "operation.requested", "operation/3", "policy/back", kind="rollback", **place),
+        entry(3, 1, "operation.started", "operation/3"),
+        entry(4, 2, "revision.quarantined", "service/shop/production", version="2.1"),
+        entry(5, 3, "operation.succeeded", "operation/3"),
+        entry(6, 600.01, "incident.resolved"),
+        entry(7, 700, "operation.requested", "operation/4", kind="recover", **place),
+        entry(8, 701, "operation.succeeded", "operation/4"),
+    )
+    assert found.summary.endswith("lasted 10 min. Policy back acted; no person had to.")
+    assert [line.text for line in found.acted] == [
+        "Policy back acts",
+        "Rollback of shop asked for by policy back (operation 3)",
+        "Rollback of shop succeeded (operation 3)",
+        "Resolved",
+    ]
+    assert found.causes == (
+        "shop 2.1, deployed 40 s before; it was taken back, and 9 min 58 s later the incident was over",
+    )
+    assert not any("acknowledged" in text for text in found.follow_ups)
+
+
+def test_what_goes_on_after_the_end_is_done_about_it_only_if_it_was_begun_before() -> None:
+    place = {"service": "shop", "environment": "production"}
+    found = review(
+        entry(1, 590, "operation.requested", "operation/3", kind="rollback", **place),
+        entry(2, 610, "operation.failed", "operation/3", error="no older revision"),
+        entry(3, 620, "operation.requested", "operation/4", kind="deploy", **place),
+    )
+    assert [line.text for line in found.acted] == [
+        "Rollback of shop asked for (operation 3)", "Rollback of shop failed (operation 3)",
+    ]  # fmt: skip
+    assert "Nobody acknowledged it." in found.summary
+
+
+def test_code_in_a_draft_is_code_in_both_forms() -> None:
+    assert "name it as `runbook_url`: Errors" in markdown(review())
+    assert "name it as <code>runbook_url</code>: Errors" in html(review())
 
 
 def test_what_a_person_found_takes_the_place_of_questions() -> None:
@@ -102,7 +145,7 @@ def test_what_was_told_of_other_alerts_is_not_on_the_timeline() -> None:
         entry(7, 7, "revision.good", "service/mail/production", version="1"),
     )
     assert [line.text for line in found.timeline] == [
-        "team was told: ", "boss was told: ", "Policy p acts: matched"
+        "team was told: ", "boss was told: ", "Policy p acts"
     ]  # fmt: skip
 
 
